@@ -1,0 +1,2 @@
+//! The Crabtree kernel.
+fn main() { evcxr::runtime_hook(); }

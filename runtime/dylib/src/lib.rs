@@ -1,0 +1,2 @@
+//! Crabtree.
+pub use runtime::*;
