@@ -1,0 +1,82 @@
+//! What evaluation tells the outside.
+
+use serde_json::{Map, Value};
+
+/// Representations of one value by mime type: text as strings, JSON types as values.
+pub(crate) type MimeBundle = Map<String, Value>;
+
+/// Names one execution of one cell; given by the caller, never reused within a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct CellId(pub(crate) u64);
+
+/// The stream that a text was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamName {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What a cell, or a process that it spawned, did to be shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// Text was written.
+    Stream {
+        /// The cell whose process wrote it.
+        cell: CellId,
+        /// Where it was written.
+        name: StreamName,
+        /// The text, not always a whole line.
+        text: String,
+    },
+    /// A rich output, or new contents for one.
+    Display {
+        /// The cell whose process shows it.
+        cell: CellId,
+        /// Its representations.
+        data: MimeBundle,
+        /// Metadata by mime type.
+        metadata: Map<String, Value>,
+        /// The name under which it can be updated.
+        display_id: Option<String>,
+        /// Whether it replaces the outputs of that `display_id`.
+        update: bool,
+    },
+    /// The cell's outputs are to be cleared.
+    ClearOutput {
+        /// The cell.
+        cell: CellId,
+        /// Whether to wait for the next output.
+        wait: bool,
+    },
+    /// The value of the cell's last expression.
+    Result {
+        /// The cell.
+        cell: CellId,
+        /// The value's representations.
+        data: MimeBundle,
+    },
+}
+
+/// How the execution of a cell ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// It ran to its end.
+    Ok,
+    /// It did not compile, failed, or was interrupted.
+    Error(CellError),
+    /// It was not run, for the session is ending.
+    Aborted,
+}
+
+/// Why a cell failed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CellError {
+    /// The kind of error, a short name.
+    pub(crate) ename: String,
+    /// What went wrong, in one line where possible.
+    pub(crate) evalue: String,
+    /// The whole report by lines; may hold ANSI colours.
+    pub(crate) traceback: Vec<String>,
+}
