@@ -1,0 +1,150 @@
+//! The messages of the link.
+
+use serde::{Deserialize, Serialize};
+
+/// The first frame of a connection: what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Opening {
+    /// Frames follow, in both directions.
+    Link {
+        /// The host's process id in the operating system.
+        pid: u32,
+    },
+    /// The host's standard error follows as raw bytes.
+    Stderr {
+        /// The host's process id in the operating system.
+        pid: u32,
+    },
+}
+
+/// Which stream a text was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What the kernel tells the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToHost {
+    /// A cell begins: its device is to be the evaluator's group leader.
+    Begin {
+        /// The cell.
+        cell: u64,
+    },
+    /// The cell came to its end, in whichever way: flush what it wrote.
+    End {
+        /// The cell.
+        cell: u64,
+    },
+    /// End the running cell at its next await.
+    Interrupt {
+        /// The cell; an interrupt that comes too late for it does nothing.
+        cell: u64,
+    },
+}
+
+/// What the host tells the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToKernel {
+    /// Answers [`ToHost::Begin`].
+    Begun {
+        /// The cell.
+        cell: u64,
+        /// The exit reason of an evaluator that died since the last cell, and its successor.
+        replaced: Option<Replaced>,
+    },
+    /// Text for one of the cell's streams.
+    Output {
+        /// The cell of the process that wrote it.
+        cell: u64,
+        /// Where it was written.
+        stream: Stream,
+        /// The text, not always a whole line.
+        text: String,
+    },
+    /// A rich output.
+    Display {
+        /// The cell of the process that shows it.
+        cell: u64,
+        /// Mime types and contents, in the order of the producer.
+        bundle: Vec<(String, String)>,
+        /// The name under which it can be updated.
+        display_id: Option<String>,
+        /// Whether it replaces what that name shows.
+        update: bool,
+    },
+    /// Clear the cell's outputs.
+    Clear {
+        /// The cell.
+        cell: u64,
+        /// Whether to wait for the next output.
+        wait: bool,
+    },
+    /// The value of the cell's last expression.
+    Result {
+        /// The cell.
+        cell: u64,
+        /// Mime types and contents, in the order of the producer.
+        bundle: Vec<(String, String)>,
+    },
+    /// The cell's code came to its end.
+    Outcome {
+        /// The cell.
+        cell: u64,
+        /// How.
+        end: CellEnd,
+    },
+    /// Answers [`ToHost::End`]; the last message that concerns the cell itself.
+    Ended {
+        /// The cell.
+        cell: u64,
+        /// How many processes are alive.
+        processes: usize,
+    },
+}
+
+/// An evaluator that died and the one that took over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The dead evaluator's pid, as it prints.
+    pub evaluator: String,
+    /// Why it died.
+    pub reason: String,
+    /// The pid of the evaluator that took over.
+    pub successor: String,
+}
+
+/// How the code of a cell came to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CellEnd {
+    /// It ran to its end.
+    Done,
+    /// It left by `?`.
+    Failed {
+        /// The error's type, with its path.
+        type_name: String,
+        /// The error by `Debug`.
+        text: String,
+    },
+    /// It panicked.
+    Panicked {
+        /// What the panic said.
+        message: String,
+        /// `file:line:column`, where known.
+        location: Option<String>,
+        /// The stack, where one was taken.
+        backtrace: String,
+    },
+    /// It called `exit`.
+    Exited {
+        /// The reason it gave.
+        reason: String,
+    },
+    /// An exit signal ended the evaluator.
+    Killed(Replaced),
+    /// It was interrupted.
+    Interrupted,
+}
