@@ -29,7 +29,7 @@ use quote::{ToTokens, format_ident, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
-use super::parse::{Accepts, Arm, Receive};
+use super::parse::{Accepts, Arm, Receive, Typed};
 use super::pattern::Binding;
 
 /// Code whose variables and the user's do not see each other.
@@ -109,7 +109,8 @@ fn attempt(arm: &Arm, variant: &Ident) -> TokenStream {
                 };
             }
         }
-        Accepts::Typed { pattern, ty, bindings } => {
+        Accepts::Typed(typed) => {
+            let Typed { pattern, ty, bindings } = &**typed;
             let names = bindings.iter().map(|binding| &binding.name);
             let turbofish = ty.as_ref().map(|ty| code!(::<#ty, _>));
             // What the compiler has to say about the type of the message, it says at the pattern.
@@ -138,11 +139,11 @@ fn body(arm: &Arm, variant: &Ident) -> TokenStream {
             let Binding { mutability, name } = binding;
             (code!(#mutability #name), std::slice::from_ref(binding))
         }
-        Accepts::Typed { bindings, .. } => {
+        Accepts::Typed(typed) => {
             let variables = bindings
                 .iter()
                 .map(|Binding { mutability, name }| code!(#mutability #name));
-            (code!((#(#variables,)*)), &bindings[..])
+            (code!((#(#variables,)*)), &typed.bindings[..])
         }
     };
     // A variable that only the guard reads is not unused.

@@ -26,11 +26,14 @@ pub(crate) enum Accepts {
     /// `name` or `_`: each, whatever its type.
     Any(Option<Binding>),
     /// Those of one type, written or inferred from the pattern, that match the pattern.
-    Typed {
-        pattern: Pat,
-        ty: Option<Type>,
-        bindings: Vec<Binding>,
-    },
+    Typed(Box<Typed>),
+}
+
+/// What an arm for messages of one type says of them.
+pub(crate) struct Typed {
+    pub(crate) pattern: Pat,
+    pub(crate) ty: Option<Type>,
+    pub(crate) bindings: Vec<Binding>,
 }
 
 /// `after duration => body`
@@ -119,7 +122,7 @@ fn accepts(mut pattern: Pat, ty: Option<Type>) -> Result<Accepts> {
     }
     let bindings = pattern::take_bindings(&mut pattern)?;
     if ty.is_some() {
-        return Ok(Accepts::Typed { pattern, ty, bindings });
+        return Ok(Accepts::Typed(Box::new(Typed { pattern, ty, bindings })));
     }
     match &pattern {
         Pat::Wild(_) => Ok(Accepts::Any(None)),
@@ -127,7 +130,7 @@ fn accepts(mut pattern: Pat, ty: Option<Type>) -> Result<Accepts> {
             Ok(Accepts::Any(bindings.into_iter().next()))
         }
         _ => match pattern::open_part(&pattern) {
-            None => Ok(Accepts::Typed { pattern, ty, bindings }),
+            None => Ok(Accepts::Typed(Box::new(Typed { pattern, ty, bindings }))),
             Some(open) => Err(Error::new(
                 open.span(),
                 "nothing here says of which type it is: write the type of the whole message \

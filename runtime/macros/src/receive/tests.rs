@@ -11,9 +11,9 @@ fn check(source: &str) -> Result<Vec<String>, String> {
         let accepts = match &arm.accepts {
             Accepts::Any(None) => "any _".to_owned(),
             Accepts::Any(Some(binding)) => format!("any {}", binding.name),
-            Accepts::Typed { bindings, ty, .. } => {
-                let names: Vec<_> = bindings.iter().map(|binding| binding.name.to_string()).collect();
-                let written = if ty.is_some() { "typed" } else { "inferred" };
+            Accepts::Typed(typed) => {
+                let names: Vec<_> = typed.bindings.iter().map(|binding| binding.name.to_string()).collect();
+                let written = if typed.ty.is_some() { "typed" } else { "inferred" };
                 format!("{written} ({})", names.join(", "))
             }
         };
