@@ -140,7 +140,8 @@ fn body(arm: &Arm, variant: &Ident) -> TokenStream {
             (code!(#mutability #name), std::slice::from_ref(binding))
         }
         Accepts::Typed(typed) => {
-            let variables = bindings
+            let variables = typed
+                .bindings
                 .iter()
                 .map(|Binding { mutability, name }| code!(#mutability #name));
             (code!((#(#variables,)*)), &typed.bindings[..])
