@@ -1,2 +1,30 @@
-//! Crabtree.
+//! The process runtime as notebook cells link to it: one shared library, loaded once.
+//!
+//! Everything public in the runtime is public here. What is added is the host side of a notebook:
+//!
+//! - [`host`](mod@host): the connection to the kernel, and the capture of what C code and other
+//!   libraries print;
+//! - [`evaluator`](mod@evaluator): the process that cells run in, behind tokio's `Runtime`;
+//! - [`show`](mod@show): how the value of a cell's last expression is shown;
+//! - `println!` and its kin, which write to the group leader and let evcxr's own lines through.
+
+mod evaluator;
+mod host;
+mod macros;
+mod show;
+
 pub use runtime::*;
+
+/// What generated code of cells uses.
+#[doc(hidden)]
+pub mod __cell {
+    pub use crate::evaluator::{CellOutcome, Runtime, failed};
+    pub use crate::show::*;
+    pub use ::runtime;
+    pub use ::tokio;
+
+    /// Writes a line of evcxr's protocol.
+    pub fn protocol(line: &str) {
+        ::std::println!("{line}");
+    }
+}

@@ -1,0 +1,214 @@
+//! The runtime for cells, built ahead of time.
+//!
+//! Cells link to one shared library, which with its dependencies takes half a minute to build. It
+//! is built once per set of sources and toolchain, from sources that this binary carries:
+//!
+//! ```text
+//! <cache>/<key>.lock      held shared by sessions, exclusively by whoever builds or removes <key>
+//! <cache>/<key>/sources   the runtime's packages, as a workspace
+//! <cache>/<key>/template  a crate like the one that evcxr makes, with everything compiled
+//! <cache>/<key>/ready     written last
+//! <cache>/sessions/<id>   private to one session: starts as a hard-linked copy of the template
+//! ```
+//!
+//! `<cache>` is `crabtree` in the user's cache directory, or what [`CACHE_ENV`] says.
+
+mod build;
+mod copy;
+mod session;
+mod sources;
+mod toolchain;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+
+pub(crate) use build::Progress;
+pub(crate) use session::SessionDir;
+pub(crate) use toolchain::Toolchain;
+
+/// The environment variable that moves the cache.
+pub(crate) const CACHE_ENV: &str = "CRABTREE_CACHE_DIR";
+
+/// Builds of other versions that were not used for so long are removed.
+const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
+/// At most so many builds of other versions are kept.
+const KEPT_OTHERS: usize = 3;
+
+/// A runtime that is built. It is not removed while this value lives.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// `<cache>/<key>`.
+    dir: PathBuf,
+    /// `<cache>`.
+    root: PathBuf,
+    /// The toolchain that built it.
+    pub(crate) toolchain: Toolchain,
+    _in_use: File,
+}
+
+impl Prepared {
+    /// The crate that every session's crate starts from.
+    pub(crate) fn template(&self) -> PathBuf {
+        self.dir.join("template")
+    }
+
+    /// The dependencies of a cell's crate: names and what stands behind `=` in the manifest.
+    pub(crate) fn dependencies(&self) -> [(&'static str, String); 2] {
+        sources::dependencies(&self.dir.join("sources"))
+    }
+
+    /// Makes a session's directory, and removes those that dead sessions left.
+    pub(crate) fn session(&self) -> Result<SessionDir> {
+        SessionDir::create(&self.root.join("sessions"), &self.template())
+    }
+}
+
+/// Finds the runtime for this binary and the present toolchain, and builds it if it is not there.
+/// With `progress`, standard error shows how far the build is.
+pub(crate) fn ensure(progress: bool) -> Result<Prepared> {
+    if progress {
+        ensure_with(&mut build::ProgressBar::default())
+    } else {
+        ensure_with(&mut |_: Progress<'_>| {})
+    }
+}
+
+/// As [`ensure`]; `report` hears how far the build is, and nothing if there is nothing to build.
+pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
+    let toolchain = Toolchain::find()?;
+    let root = root()?;
+    fs::create_dir_all(&root).with_context(|| format!("cannot make the cache directory {}", root.display()))?;
+    let key = key(&toolchain);
+    let dir = root.join(&key);
+    loop {
+        let lock = open_lock(&root, &key)?;
+        lock.lock_shared()?;
+        if is_ready(&dir) {
+            // The time of the last use; if it cannot be noted, the build may be removed earlier.
+            let _ = File::open(dir.join("ready")).and_then(|ready| ready.set_modified(SystemTime::now()));
+            return Ok(Prepared {
+                dir,
+                root,
+                toolchain,
+                _in_use: lock,
+            });
+        }
+        drop(lock);
+
+        let lock = open_lock(&root, &key)?;
+        if lock.try_lock().is_err() {
+            report.report(Progress::Waiting);
+            lock.lock()?;
+        }
+        if !is_ready(&dir) {
+            let seed = seed(&root, &key);
+            build::build(&dir, &toolchain, seed.as_deref(), report)?;
+            fs::write(dir.join("ready"), &toolchain.version)?;
+            report.report(Progress::Done);
+            remove_old(&root, &key);
+        }
+    }
+}
+
+/// Whether the runtime for this binary and toolchain is built.
+pub(crate) fn is_warm(toolchain: &Toolchain) -> Result<bool> {
+    Ok(is_ready(&root()?.join(key(toolchain))))
+}
+
+/// Where the cache is.
+pub(crate) fn root() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os(CACHE_ENV).filter(|dir| !dir.is_empty()) {
+        return std::path::absolute(&dir).with_context(|| format!("{CACHE_ENV} is not a path"));
+    }
+    let user = dirs::cache_dir().with_context(|| {
+        format!("this user has no cache directory; set {CACHE_ENV} to a directory that can be written")
+    })?;
+    Ok(user.join("crabtree"))
+}
+
+/// Removes everything that is cached and not in use.
+pub(crate) fn clear() -> Result<()> {
+    let root = root()?;
+    for (key, dir) in builds(&root) {
+        remove(&root, &key, &dir);
+    }
+    session::remove_stale(&root.join("sessions"));
+    Ok(())
+}
+
+fn is_ready(dir: &Path) -> bool {
+    dir.join("ready").exists()
+}
+
+/// Names what a build depends on.
+fn key(toolchain: &Toolchain) -> String {
+    use sha2::{Digest as _, Sha256};
+    let mut hash = Sha256::new();
+    for (name, contents) in sources::FILES {
+        hash.update(name.as_bytes());
+        hash.update((contents.len() as u64).to_le_bytes());
+        hash.update(contents);
+    }
+    hash.update(toolchain.version.as_bytes());
+    hash.update(build::template_manifest(&[]).as_bytes());
+    hash.update(build::CARGO_CONFIG.as_bytes());
+    let digest = hash.finalize();
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn open_lock(root: &Path, key: &str) -> Result<File> {
+    let path = root.join(format!("{key}.lock"));
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// All finished builds with their keys, those used last first.
+fn builds(root: &Path) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(SystemTime, String, PathBuf)> = fs::read_dir(root)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let used = fs::metadata(entry.path().join("ready")).ok()?.modified().ok()?;
+            Some((used, entry.file_name().into_string().ok()?, entry.path()))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.into_iter().map(|(_, key, dir)| (key, dir)).collect()
+}
+
+/// An earlier build, whose dependencies need not be compiled again.
+fn seed(root: &Path, key: &str) -> Option<PathBuf> {
+    builds(root)
+        .into_iter()
+        .find(|(other, _)| other != key)
+        .map(|(_, dir)| dir.join("template"))
+}
+
+/// Removes builds of other versions, where nobody uses them. What cannot be removed stays.
+fn remove_old(root: &Path, key: &str) {
+    let others = builds(root).into_iter().filter(|(other, _)| other != key);
+    for (position, (other, dir)) in others.enumerate() {
+        let used = fs::metadata(dir.join("ready")).and_then(|ready| ready.modified());
+        let unused = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
+        if position >= KEPT_OTHERS || unused > KEPT_UNUSED {
+            remove(root, &other, &dir);
+        }
+    }
+}
+
+fn remove(root: &Path, key: &str, dir: &Path) {
+    let Ok(lock) = open_lock(root, key) else { return };
+    if lock.try_lock().is_ok() {
+        // First what makes it valid, so that a removal that is cut short leaves nothing to trust.
+        let _ = fs::remove_file(dir.join("ready"));
+        let _ = fs::remove_dir_all(dir);
+    }
+}

@@ -1,0 +1,54 @@
+//! Printing from cells.
+//!
+//! A cell imports these names explicitly, so that they shadow std's in all of the crate that evcxr
+//! generates, and evcxr's own calls with them. Its calls are told from the cell's by their literal
+//! arguments: the kernel sees to it that no cell has the same ones (it adds a comma).
+
+/// `print!` to the group leader of the calling process.
+#[macro_export]
+macro_rules! print {
+    ($($argument:tt)*) => { $crate::__cell::runtime::print!($($argument)*) };
+}
+
+/// `println!` to the group leader of the calling process.
+#[macro_export]
+macro_rules! println {
+    ("EVCXR_PANIC_NOTIFICATION") => { $crate::__cell::protocol("EVCXR_PANIC_NOTIFICATION") };
+    ("{}", evcxr_internal_runtime::USER_ERROR_OCCURRED) => { $crate::__cell::protocol("EVCXR_ERROR_OCCURRED") };
+    ($($argument:tt)*) => { $crate::__cell::runtime::println!($($argument)*) };
+}
+
+/// `eprint!` to the group leader of the calling process.
+#[macro_export]
+macro_rules! eprint {
+    ($($argument:tt)*) => { $crate::__cell::runtime::eprint!($($argument)*) };
+}
+
+/// `eprintln!` to the group leader of the calling process.
+#[macro_export]
+macro_rules! eprintln {
+    // How evcxr reports the error with which a cell left by `?`.
+    ("{:?}", error) => { $crate::__cell::failed(&error) };
+    ($($argument:tt)*) => { $crate::__cell::runtime::eprintln!($($argument)*) };
+}
+
+/// `dbg!` to the group leader of the calling process.
+#[macro_export]
+macro_rules! dbg {
+    ($($argument:tt)*) => { $crate::__cell::runtime::dbg!($($argument)*) };
+}
+
+/// Shows the value of a cell's last expression.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __show {
+    ($value:expr) => {
+        match $value {
+            ref value => {
+                #[allow(unused_imports)]
+                use $crate::__cell::{AsDebug as _, AsNothing as _, AsRich as _, AsTypeName as _};
+                (&&&&$crate::__cell::Shown(value)).show()
+            }
+        }
+    };
+}
