@@ -1,2 +1,32 @@
-//! The Crabtree kernel.
-fn main() { evcxr::runtime_hook(); }
+//! Crabtree: a Jupyter kernel for Rust processes, and what belongs to it at the command line.
+//!
+//! # Layout
+//!
+//! - [`cli`]: the commands and their options.
+//! - [`jupyter`]: the kernel as front ends see it: sockets, messages, the queue of cells.
+//! - [`eval`]: what runs the cells.
+//! - [`run`]: a client of the kernel: executes notebooks, writes them and HTML pages.
+//! - [`cache`], [`install`], [`doctor`]: what is built ahead of time, where the kernel is
+//!   registered, and whether all is well.
+
+mod cache;
+mod cli;
+mod doctor;
+mod eval;
+mod install;
+mod jupyter;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The evaluator starts this executable again as the host of a session's cells.
+    eval::host_hook();
+    match cli::execute() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("crabtree: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

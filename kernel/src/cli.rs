@@ -1,0 +1,114 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::install::{InstallOptions, Scope};
+use crate::run::RunOptions;
+use crate::{doctor, install, jupyter, run};
+
+/// A Jupyter kernel that keeps Rust processes alive from cell to cell.
+#[derive(Parser)]
+#[command(name = "crabtree", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Execute notebooks and write them with their outputs.
+    ///
+    /// NAME.ipynb becomes NAME.executed.ipynb beside it, and NAME.html with --html. Needs neither Jupyter nor Python,
+    /// nor `crabtree install`. The first run builds the runtime, which takes a minute. Ends with an error at the first
+    /// cell that fails, unless the cell carries the tag raises-exception; what was executed until then is written as well.
+    Run(RunOptions),
+    /// Make the kernel known to Jupyter, and build the runtime for cells ahead of time.
+    Install(InstallArgs),
+    /// Take the kernel out of Jupyter's list again.
+    Uninstall(InstallArgs),
+    /// Check everything the kernel needs; say what to do about what is missing.
+    Doctor,
+    /// Be the kernel of one session. Front ends call this.
+    Kernel {
+        /// The file in which the front end says where the sockets are.
+        connection_file: PathBuf,
+    },
+}
+
+/// Where the kernel is registered, and as what.
+#[derive(Args)]
+struct InstallArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// The directory's name, by which tools call the kernel.
+    #[arg(long, default_value = "crabtree")]
+    name: String,
+    /// The name that front ends show.
+    #[arg(long, default_value = "Rust (Crabtree)")]
+    display_name: String,
+}
+
+#[derive(Args)]
+#[group(multiple = false)]
+struct PlaceArgs {
+    /// For the current user (default).
+    #[arg(long)]
+    user: bool,
+    /// For the active Python environment: a venv or a Conda environment.
+    #[arg(long)]
+    sys_prefix: bool,
+    /// In DIR/share/jupyter.
+    #[arg(long, value_name = "DIR")]
+    prefix: Option<PathBuf>,
+}
+
+impl From<InstallArgs> for InstallOptions {
+    fn from(args: InstallArgs) -> InstallOptions {
+        let scope = match args.place {
+            PlaceArgs { prefix: Some(prefix), .. } => Scope::Prefix(prefix),
+            PlaceArgs { sys_prefix: true, .. } => Scope::SysPrefix,
+            PlaceArgs { .. } => Scope::User,
+        };
+        InstallOptions { scope, name: args.name, display_name: args.display_name }
+    }
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+///
+/// What was asked for cannot be done; the message is for the user.
+pub(crate) fn execute() -> anyhow::Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Run(options) => return run::run(&options),
+        Command::Install(args) => install::install(args.into())?,
+        Command::Uninstall(args) => install::uninstall(args.into())?,
+        Command::Doctor => {
+            if !doctor::doctor()? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Kernel { connection_file } => jupyter::serve(&connection_file)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_one_place_can_be_named() {
+        assert!(Cli::try_parse_from(["crabtree", "install", "--user", "--prefix", "x"]).is_err());
+        assert!(Cli::try_parse_from(["crabtree", "install", "--prefix", "x"]).is_ok());
+    }
+}

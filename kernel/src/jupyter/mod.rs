@@ -1,0 +1,51 @@
+//! The kernel as Jupyter's front ends see it.
+//!
+//! # Layout
+//!
+//! In reading order:
+//!
+//! - [`connection`]: the connection file, and what can be wrong with it.
+//! - [`message`] and [`wire`]: a message, and its frames with their signature. No sockets.
+//! - [`sockets`] and [`iopub`]: the five sockets, each with one owner. They know no language.
+//! - [`server`]: the loop that owns the session's state and answers requests;
+//!   [`requests`] has the answers that need no evaluation, [`executions`] the queue of cells,
+//!   [`routing`] decides below which cell an output appears.
+//! - [`history`], [`completeness`], [`kernel_info`]: plain functions and values behind single requests.
+//! - [`stop`]: what ends the kernel from outside.
+
+pub(crate) mod completeness;
+pub(crate) mod connection;
+mod executions;
+mod history;
+mod iopub;
+mod kernel_info;
+pub(crate) mod message;
+mod requests;
+mod routing;
+mod server;
+mod sockets;
+mod stop;
+pub(crate) mod wire;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+/// Runs a kernel on the sockets that `connection_file` names, until a shutdown request or SIGTERM.
+///
+/// # Errors
+///
+/// The connection file cannot be used, or an address in it is taken.
+pub(crate) fn serve(connection_file: &Path) -> anyhow::Result<()> {
+    let connection = connection::read(connection_file)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the kernel")?;
+    let served = runtime.block_on(server::serve(connection));
+    // Tasks that still wait on sockets end with the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    served
+}

@@ -1,0 +1,340 @@
+//! The loop that answers clients.
+//!
+//! One task owns the session's state and never waits long: evaluation, sockets and the compiler
+//! run elsewhere. So a kernel info request is answered while a cell compiles, and an interrupt
+//! while it runs. Every request is bracketed by `busy` and `idle` with its own header as parent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jupyter_protocol::{ExecuteInput, ExecutionCount, InterruptReply, ShutdownReply, ShutdownRequest, Status};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::connection::ConnectionInfo;
+use super::executions::{self, Asked, Executions, Running};
+use super::history::{History, Query};
+use super::kernel_info::{self, RustVersion};
+use super::message::{Content, Message};
+use super::requests;
+use super::routing::{self, LateOutput, Origin, Routing};
+use super::sockets::{RequestSocket, Session, Sockets};
+use super::stop;
+use super::wire::Signer;
+use crate::eval::{Engine, EngineOptions, Event, Outcome};
+
+/// How many outputs are published before requests get their turn.
+const EVENTS_AT_ONCE: usize = 512;
+/// How long the engine may take to end: `jupyter_client` kills after five seconds.
+const ENGINE_ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// How long a stalled client may hold up the end.
+const FLUSHED_WITHIN: Duration = Duration::from_millis(500);
+/// ZeroMQ's writers get this long to hand over the last reply: zeromq has no linger.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The socket on which a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    Shell,
+    Control,
+}
+
+/// Serves until a shutdown request or a signal ends it.
+///
+/// # Errors
+///
+/// A socket cannot be bound.
+pub(super) async fn serve(connection: ConnectionInfo) -> anyhow::Result<()> {
+    let session = Arc::new(Session {
+        id: uuid::Uuid::new_v4().to_string(),
+        signer: Signer::new(&connection.key),
+    });
+    let sockets = Sockets::bind(&connection, &session).await?;
+    sockets.iopub.publish(None, Status::starting().into());
+    let stopped = stop::signal()?;
+    let (events_of_engine, events) = unbounded_channel();
+    let server = Server {
+        sockets,
+        rust: RustVersion::ask(),
+        engine: Arc::new(Engine::start(EngineOptions::default(), events_of_engine)),
+        events,
+        executions: Executions::default(),
+        running: None,
+        routing: Routing::new(),
+        history: History::default(),
+    };
+    server.run(stopped).await;
+    Ok(())
+}
+
+struct Server {
+    sockets: Sockets,
+    rust: RustVersion,
+    engine: Arc<Engine>,
+    events: UnboundedReceiver<Event>,
+    executions: Executions,
+    running: Option<Running>,
+    routing: Routing,
+    history: History,
+}
+
+/// Whether the kernel goes on.
+#[must_use]
+#[derive(PartialEq, Eq)]
+enum Then {
+    Continue,
+    Stop,
+}
+
+impl Server {
+    async fn run(mut self, stopped: impl Future<Output = ()>) {
+        tokio::pin!(stopped);
+        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+        loop {
+            self.start_waiting().await;
+            let then = tokio::select! {
+                Some(message) = self.sockets.control.next() => self.answer(Channel::Control, message).await,
+                Some(message) = self.sockets.shell.next() => self.answer(Channel::Shell, message).await,
+                received = self.events.recv_many(&mut events, EVENTS_AT_ONCE), if !self.events.is_closed() => {
+                    if received > 0 {
+                        self.show(std::mem::take(&mut events));
+                    }
+                    Then::Continue
+                }
+                outcome = outcome(&mut self.running) => self.finish(outcome).await,
+                () = &mut stopped => {
+                    self.end().await;
+                    Then::Stop
+                }
+            };
+            if then == Then::Stop {
+                break;
+            }
+        }
+        self.sockets.iopub.flush(FLUSHED_WITHIN).await;
+        tokio::time::sleep(LINGER).await;
+    }
+
+    /// Answers a request, or queues it when it is code to run.
+    async fn answer(&mut self, channel: Channel, message: Message) -> Then {
+        match message.msg_type() {
+            "execute_request" => {
+                self.executions.wait(Asked { channel, message });
+                return Then::Continue;
+            }
+            "shutdown_request" => {
+                self.shut_down(channel, &message).await;
+                return Then::Stop;
+            }
+            _ => {}
+        }
+        self.publish(&message, Status::busy());
+        let reply = match message.msg_type() {
+            "kernel_info_request" => Some(kernel_info::reply(&mut self.rust).await),
+            "interrupt_request" => {
+                self.engine.interrupt();
+                Some(InterruptReply::new().into())
+            }
+            "history_request" => Some(match message.read::<Query>() {
+                Ok(query) => Content::new("history_reply", self.history.answer(&query)),
+                Err(error) => requests::refusal(&message, &error),
+            }),
+            "comm_open" => {
+                if let Some(close) = requests::close_comm(&message) {
+                    self.publish(&message, close);
+                }
+                None
+            }
+            _ => requests::answer(&message),
+        };
+        match reply {
+            Some(reply) => self.socket(channel).reply(&message, reply).await,
+            None if message.msg_type().ends_with("_request") => {
+                eprintln!(
+                    "crabtree: a {} is not answered: this kernel does not know it",
+                    message.msg_type()
+                );
+            }
+            // Comm messages have no replies.
+            None => {}
+        }
+        self.publish(&message, Status::idle());
+        Then::Continue
+    }
+
+    /// Starts the next cell when none runs.
+    async fn start_waiting(&mut self) {
+        while self.running.is_none() {
+            let Some(asked) = self.executions.next() else { return };
+            self.publish(&asked.message, Status::busy());
+            match executions::read(&asked.message) {
+                Ok(request) => self.start(asked, request),
+                Err(error) => {
+                    let refusal = requests::refusal(&asked.message, &error);
+                    self.socket(asked.channel).reply(&asked.message, refusal).await;
+                    self.publish(&asked.message, Status::idle());
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, asked: Asked, request: jupyter_protocol::ExecuteRequest) {
+        let counted = executions::is_counted(&request);
+        let (cell, execution_count) = self.executions.number(counted);
+        if counted {
+            self.history.record(execution_count, &request.code);
+        }
+        if !request.silent {
+            let execution_count = ExecutionCount::new(execution_count as usize);
+            self.publish(
+                &asked.message,
+                ExecuteInput {
+                    code: request.code.clone(),
+                    execution_count,
+                },
+            );
+        }
+        let origin = Origin {
+            parent: asked.message.header.clone(),
+            execution_count,
+            silent: request.silent,
+        };
+        let late = LateOutput::of(&asked.message, request.allow_stdin);
+        for (parent, content) in self.routing.begin(cell, origin, late) {
+            self.sockets.iopub.publish(Some(&parent), content);
+        }
+        let (engine, code) = (self.engine.clone(), request.code.clone());
+        let outcome = Box::pin(async move { engine.execute(cell, execution_count, code).await });
+        self.running = Some(Running {
+            asked,
+            request,
+            cell,
+            execution_count,
+            outcome,
+        });
+    }
+
+    /// The running cell has ended with `outcome`: tells everybody, and aborts what waits if it failed.
+    async fn finish(&mut self, outcome: Outcome) -> Then {
+        let Some(Running {
+            asked,
+            request,
+            execution_count,
+            ..
+        }) = self.running.take()
+        else {
+            return Then::Continue;
+        };
+        // All that the cell put out is on the channel by now, and comes before its end.
+        let mut events = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            events.push(event);
+        }
+        self.show(events);
+        self.routing.end();
+        if let (Outcome::Error(error), false) = (&outcome, request.silent) {
+            self.publish(&asked.message, executions::error_output(error));
+        }
+        let reply = executions::reply(&request, execution_count, &outcome);
+        self.socket(asked.channel).reply(&asked.message, reply).await;
+        self.publish(&asked.message, Status::idle());
+        if matches!(outcome, Outcome::Error(_)) && request.stop_on_error {
+            self.abort_waiting().await
+        } else {
+            Then::Continue
+        }
+    }
+
+    /// Aborts the execute requests that wait, those included that have arrived but were not looked at.
+    async fn abort_waiting(&mut self) -> Then {
+        while let Some(message) = self.sockets.shell.try_next() {
+            if self.answer(Channel::Shell, message).await == Then::Stop {
+                return Then::Stop;
+            }
+        }
+        for asked in self.executions.take_waiting() {
+            self.publish(&asked.message, Status::busy());
+            self.abort(&asked).await;
+        }
+        Then::Continue
+    }
+
+    async fn abort(&mut self, asked: &Asked) {
+        let execution_count = self.executions.last_count();
+        let aborted = Content::new(
+            "execute_reply",
+            json!({"status": "aborted", "execution_count": execution_count}),
+        );
+        self.socket(asked.channel).reply(&asked.message, aborted).await;
+        self.publish(&asked.message, Status::idle());
+    }
+
+    async fn shut_down(&mut self, channel: Channel, message: &Message) {
+        let restart = message.read::<ShutdownRequest>().is_ok_and(|request| request.restart);
+        self.publish(message, Status::busy());
+        self.end().await;
+        let reply = ShutdownReply {
+            restart,
+            ..ShutdownReply::default()
+        };
+        self.socket(channel).reply(message, reply.clone().into()).await;
+        // Other clients learn of it here.
+        self.publish(message, reply);
+        self.publish(message, Status::idle());
+    }
+
+    /// Ends the engine; who waits for a cell learns that it will not come.
+    async fn end(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.abort(&running.asked).await;
+        }
+        for asked in self.executions.take_waiting() {
+            self.publish(&asked.message, Status::busy());
+            self.abort(&asked).await;
+        }
+        if tokio::time::timeout(ENGINE_ENDS_WITHIN, self.engine.shutdown())
+            .await
+            .is_err()
+        {
+            eprintln!("crabtree: the session's host did not end in time");
+        }
+    }
+
+    fn show(&mut self, events: Vec<Event>) {
+        for event in routing::join_streams(events) {
+            self.record(&event);
+            if let Some((parent, content)) = self.routing.route(event) {
+                self.sockets.iopub.publish(Some(&parent), content);
+            }
+        }
+    }
+
+    /// Keeps the running cell's value for the history.
+    fn record(&mut self, event: &Event) {
+        if let (Event::Result { cell, data }, Some(running)) = (event, &self.running)
+            && running.cell == *cell
+            && let Some(text) = data.get("text/plain").and_then(|text| text.as_str())
+        {
+            self.history.record_output(running.execution_count, text);
+        }
+    }
+
+    fn publish(&self, request: &Message, content: impl Into<Content>) {
+        self.sockets.iopub.publish(Some(&request.header), content.into());
+    }
+
+    fn socket(&mut self, channel: Channel) -> &mut RequestSocket {
+        match channel {
+            Channel::Shell => &mut self.sockets.shell,
+            Channel::Control => &mut self.sockets.control,
+        }
+    }
+}
+
+/// Resolves when the running cell has ended; never when none runs.
+async fn outcome(running: &mut Option<Running>) -> Outcome {
+    match running {
+        Some(running) => running.outcome.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
