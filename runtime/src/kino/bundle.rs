@@ -33,20 +33,14 @@ impl Bundle {
 
     /// Adds `content` as `mime`; content that was there under the same MIME type is replaced in its place.
     #[must_use]
-    pub fn with(
-        mut self,
-        mime: impl Into<Cow<'static, str>>,
-        content: impl Into<String>,
-    ) -> Bundle {
+    pub fn with(mut self, mime: impl Into<Cow<'static, str>>, content: impl Into<String>) -> Bundle {
         self.set(mime.into(), content.into());
         self
     }
 
     /// The content of one MIME type.
     pub fn get(&self, mime: &str) -> Option<&str> {
-        self.iter()
-            .find(|(have, _)| *have == mime)
-            .map(|(_, content)| content)
+        self.iter().find(|(have, _)| *have == mime).map(|(_, content)| content)
     }
 
     /// MIME types and contents, in the order in which they were added.
@@ -67,11 +61,7 @@ impl Bundle {
     }
 
     fn set(&mut self, mime: Cow<'static, str>, content: String) {
-        match self
-            .representations
-            .iter_mut()
-            .find(|(have, _)| *have == mime)
-        {
+        match self.representations.iter_mut().find(|(have, _)| *have == mime) {
             Some((_, old)) => *old = content,
             None => self.representations.push((mime, content)),
         }
@@ -96,10 +86,7 @@ mod tests {
             .with("text/html", "<i>1</i>");
 
         let representations: Vec<_> = bundle.iter().collect();
-        assert_eq!(
-            representations,
-            [("text/html", "<i>1</i>"), ("text/plain", "1")]
-        );
+        assert_eq!(representations, [("text/html", "<i>1</i>"), ("text/plain", "1")]);
     }
 
     #[test]

@@ -6,12 +6,18 @@
 //! The vocabulary is that of Livebook's Kino.
 
 mod bundle;
+mod display;
+mod formatted;
+pub mod process;
+mod xml;
 
 pub use bundle::Bundle;
+pub use display::{DisplayHandle, display};
+pub use formatted::{Html, Markdown, html, markdown};
 
 /// A value that has more than one representation.
 ///
-/// As the last value of a cell it is shown by its bundle; anywhere else, `kino::display` shows it.
+/// As the last value of a cell it is shown by its bundle; anywhere else, [`display`] shows it.
 ///
 /// # Examples
 ///
@@ -33,4 +39,23 @@ pub use bundle::Bundle;
 pub trait Render {
     /// The representations of this value as it is now.
     fn render(&self) -> Bundle;
+}
+
+/// A bundle is what it renders to.
+impl Render for Bundle {
+    fn render(&self) -> Bundle {
+        self.clone()
+    }
+}
+
+impl<R: Render + ?Sized> Render for &R {
+    fn render(&self) -> Bundle {
+        R::render(self)
+    }
+}
+
+impl<R: Render + ?Sized> Render for Box<R> {
+    fn render(&self) -> Bundle {
+        R::render(self)
+    }
 }

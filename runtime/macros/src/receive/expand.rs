@@ -72,10 +72,7 @@ pub(crate) fn expand(receive: &Receive) -> TokenStream {
         {
             enum __Received<#(#types),*> { #(#variants(#types),)* #after_variant }
             match {
-                let mut scan = ::crabtree::__private::Scan::new(
-                    ::crabtree::__private::Accepts::Any,
-                    ::core::option::Option::#timeout,
-                );
+                let mut scan = ::crabtree::__private::Scan::new(::core::option::Option::#timeout);
                 loop {
                     let message = match scan.next().await {
                         ::core::option::Option::Some(message) => message,

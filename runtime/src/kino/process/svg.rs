@@ -6,6 +6,9 @@
 
 use std::fmt::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::layout::{self, Direction, Gaps, Item, Place};
 use super::tree::{Kind, Node, Status, Tree, columns};
 use crate::kino::xml::push_escaped;
@@ -15,6 +18,24 @@ pub(crate) struct Picture {
     pub(crate) svg: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
+}
+
+impl Picture {
+    /// HTML that shows the picture also where inline SVG is removed. `alt` says what it shows.
+    pub(crate) fn to_img(&self, alt: &str) -> String {
+        let Picture { svg, width, height } = self;
+        let mut html = String::with_capacity(svg.len() * 4 / 3 + alt.len() + 120);
+        html.push_str("<img alt=\"");
+        push_escaped(&mut html, alt);
+        write!(
+            html,
+            r#"" width="{width}" height="{height}" src="data:image/svg+xml;base64,"#
+        )
+        .expect(INFALLIBLE);
+        STANDARD.encode_string(svg, &mut html);
+        html.push_str("\">");
+        html
+    }
 }
 
 /// Above this width a tree whose direction was not chosen lies on its side, if that is narrower.
@@ -77,9 +98,14 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
         svg: String::with_capacity(600 + 700 * cards.len()),
     };
     canvas.begin(tree, width, height);
-    for (n, visit) in visits.iter().enumerate() {
-        if let Some(parent) = visit.parent {
-            canvas.edge((&cards[parent], places[parent]), (&cards[n], places[n]), direction);
+    // The lines that matter lie above the others.
+    for is_calm in [true, false] {
+        for (n, visit) in visits.iter().enumerate() {
+            if let Some(parent) = visit.parent
+                && (cards[n].look.edge != AMBER) == is_calm
+            {
+                canvas.edge((&cards[parent], places[parent]), (&cards[n], places[n]), direction);
+            }
         }
     }
     for (card, place) in cards.iter().zip(&places) {
@@ -431,7 +457,7 @@ impl Canvas {
     /// An envelope and the number of messages, on the upper right corner.
     fn mailbox(&mut self, text: &str, messages: usize, right: f64, top: f64) {
         let width = (Font::DETAIL.width_of(text) + 29.0).ceil();
-        let (x, y) = (tenth(right - width + 10.0), tenth(top - 10.0));
+        let (x, y) = (tenth(right - width + 10.0), tenth(top - 12.0));
         let (fill, colour) = match messages {
             0..100 => ("#ffffff", STROKE),
             _ => ("#fee2e2", RED),

@@ -161,7 +161,7 @@ fn counted(number: usize, noun: &str) -> String {
 }
 
 /// Names may hold anything; a drawing gives each one line.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -1,0 +1,12 @@
+//! Pictures of processes.
+//!
+//! Each view is a value: it holds what was seen when it was taken, and renders itself as a picture (SVG), as a
+//! drawing in letters, or as a Mermaid diagram.
+
+mod layout;
+mod mermaid;
+mod svg;
+mod text;
+mod tree;
+
+pub use layout::Direction;
