@@ -35,3 +35,9 @@ impl Engine {
     /// Ends the host and removes the session's directory.
     pub(crate) async fn shutdown(&self) {}
 }
+
+/// Must be the first thing that `main` does: evcxr starts this very program as the host, and as a
+/// wrapper around rustc. In those cases it does not return.
+pub(crate) fn host_hook() {
+    evcxr::runtime_hook();
+}
