@@ -1,1 +1,78 @@
-//! Crabtree.
+//! Processes with OTP's semantics, on tokio.
+//!
+//! A process is a future with a pid, a mailbox and relations: it can be linked to others, watched by them, and
+//! supervised, so that a program is built of parts that fail alone and are put right again by those whose task that is.
+//! Those who know Erlang or Elixir find here what they know, under the names that they know.
+//!
+//! ```
+//! use crabtree::prelude::*;
+//!
+//! crabtree::run(async {
+//!     let parent = me();
+//!     let (child, _) = spawn_monitor(async move {
+//!         send(parent, ("hello", me()));
+//!         panic!("and goodbye");
+//!     });
+//!     receive! {
+//!         ("hello", from): (&str, Pid) => assert_eq!(from, child),
+//!     }
+//!     receive! {
+//!         Down { pid, reason: ExitReason::Panic(panic), .. } => {
+//!             assert_eq!(pid, child);
+//!             assert_eq!(panic.message, "and goodbye");
+//!         }
+//!     }
+//! });
+//! ```
+//!
+//! # Layout
+//! In reading order:
+//! - [`process`]: the process itself; [`send`] and [`receive!`] move messages, [`ExitReason`] says why one ended.
+//! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
+//! - [`supervisor`]: processes that start, watch and restart others.
+//! - [`io`]: where the output of processes goes.
+//! - [`kino`]: rich outputs, among them pictures of supervision trees.
+//!
+//! # Where this differs from OTP
+//! - A process is a future, and is stopped between its steps: an exit signal takes effect when the process next awaits.
+//!   Code that never awaits is not interrupted.
+//! - Messages keep their Rust types. A value is moved into the mailbox, not copied; what is shared is shared by `Arc`.
+//! - What a plain process returns is dropped. A panic is its only crash that is reported; an [`exit`] with a reason is
+//!   a decision.
+//! - [`send`] to a name that nobody has returns an error instead of raising one.
+
+// What `receive!` expands to says `::crabtree`, in this crate as elsewhere.
+#[allow(unused_extern_crates)]
+extern crate self as crabtree;
+
+mod destination;
+pub mod gen_server;
+pub mod io;
+pub mod kino;
+mod message;
+mod name;
+mod node;
+mod pid;
+pub mod prelude;
+pub mod process;
+mod reason;
+mod report;
+mod run;
+pub mod supervisor;
+pub mod sys;
+mod timer;
+
+pub use crabtree_macros::receive;
+pub use destination::{Destination, send};
+pub use message::{Message, Term};
+pub use name::{Name, NoSuchName, RegisterError};
+pub use pid::{MonitorRef, Pid, TimerRef};
+pub use process::{Down, Exit, Flag, Info, me, spawn, spawn_link, spawn_monitor};
+pub use reason::{ExitReason, Panic, Value, exit};
+pub use run::{block_on, ms, run, secs};
+
+/// What the macros of this crate expand to. Not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::process::scan::{Scan, try_arm};
+}

@@ -1,0 +1,119 @@
+//! Where messages can be sent: to pids, and to names.
+
+use crate::message::{Message, Term};
+use crate::name::{Name, NoSuchName};
+use crate::node::node;
+use crate::pid::Pid;
+use crate::process::deliver;
+
+/// Something that messages can be sent to: a [`Pid`], or the name of a registered process.
+///
+/// Servers and supervisors that behaviours start are destinations too.
+pub trait Destination {
+    /// What a send returns: nothing for a pid, for a dead one takes messages silently; for a name whether it was known.
+    type Sent;
+
+    #[doc(hidden)]
+    fn deliver(&self, message: Message) -> Self::Sent;
+
+    #[doc(hidden)]
+    fn target(&self) -> Target;
+
+    /// The process, if the destination is one now.
+    #[doc(hidden)]
+    fn resolve(&self) -> Result<Pid, NoSuchName> {
+        match self.target() {
+            Target::Pid(pid) => Ok(pid),
+            Target::Name(name) => node().names.get(name.as_str()).ok_or(NoSuchName(name)),
+        }
+    }
+}
+
+/// A destination, without its type. A name is looked up when it is used.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub enum Target {
+    Pid(Pid),
+    Name(Name),
+}
+
+/// Sends a message. It never waits: the message is in the mailbox, or was dropped, when this returns.
+///
+/// Sending to a pid returns nothing, as a dead process takes messages silently. Sending to a name returns a `Result`.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// send(me(), 42);
+/// receive! { 42 => () }
+///
+/// process::register(me(), "main").unwrap();
+/// send("main", "by name").unwrap();
+/// assert!(send("nobody", "hello").is_err());
+/// # });
+/// ```
+pub fn send<D: Destination, T: Term>(to: D, message: T) -> D::Sent {
+    to.deliver(Message::new(message))
+}
+
+impl Destination for Pid {
+    type Sent = ();
+
+    fn deliver(&self, message: Message) {
+        drop(deliver(*self, message));
+    }
+
+    fn target(&self) -> Target {
+        Target::Pid(*self)
+    }
+}
+
+impl Destination for Name {
+    type Sent = Result<(), NoSuchName>;
+
+    fn deliver(&self, message: Message) -> Result<(), NoSuchName> {
+        let pid = self.resolve()?;
+        deliver(pid, message).map_err(|_| NoSuchName(self.clone()))
+    }
+
+    fn target(&self) -> Target {
+        Target::Name(self.clone())
+    }
+}
+
+impl Destination for &'static str {
+    type Sent = Result<(), NoSuchName>;
+
+    fn deliver(&self, message: Message) -> Result<(), NoSuchName> {
+        Name::from(*self).deliver(message)
+    }
+
+    fn target(&self) -> Target {
+        Target::Name((*self).into())
+    }
+}
+
+impl Destination for String {
+    type Sent = Result<(), NoSuchName>;
+
+    fn deliver(&self, message: Message) -> Result<(), NoSuchName> {
+        Name::from(self).deliver(message)
+    }
+
+    fn target(&self) -> Target {
+        Target::Name(self.into())
+    }
+}
+
+impl<D: Destination> Destination for &D {
+    type Sent = D::Sent;
+
+    fn deliver(&self, message: Message) -> D::Sent {
+        D::deliver(self, message)
+    }
+
+    fn target(&self) -> Target {
+        D::target(self)
+    }
+}

@@ -1,0 +1,223 @@
+//! Messages: values whose type the mailbox has forgotten.
+//!
+//! A message is one allocation: a [`Header`] in front of the value. The header carries the link of the queue that the
+//! message travels through, so that neither sending nor receiving allocates again.
+
+use crate::pid::Ref;
+use std::any::TypeId;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+
+/// What can be sent: any value that can be shown, moved to another thread, and that borrows nothing.
+///
+/// It is implemented for every such type; there is nothing to implement by hand.
+pub trait Term: fmt::Debug + Send + 'static {}
+
+impl<T: fmt::Debug + Send + 'static> Term for T {}
+
+/// The part of a message that does not depend on its type.
+///
+/// # Invariants
+/// 1. A `Header` is always the first field of a `Parcel<T>`, allocated by `Box`, and `kind` is the [`Kind`] of that `T`.
+/// 2. `next` belongs to whoever owns the message; a queue that holds the message owns it.
+pub(crate) struct Header {
+    pub(crate) next: *mut Header,
+    kind: &'static Kind,
+    /// The serial of the addressee: a process that took over the addressee's place must not see the message.
+    pub(crate) serial: u32,
+    /// Set when the message is the answer to a call that waits under this reference.
+    pub(crate) alias: Option<Ref>,
+}
+
+#[repr(C)]
+struct Parcel<T> {
+    header: Header,
+    value: ManuallyDrop<T>,
+}
+
+/// What there is to know about the type of a message.
+struct Kind {
+    type_id: TypeId,
+    type_name: fn() -> &'static str,
+    /// Drops the value and frees the parcel.
+    drop: unsafe fn(NonNull<Header>),
+    debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
+}
+
+trait HasKind: Term + Sized {
+    const KIND: Kind = Kind {
+        type_id: TypeId::of::<Self>(),
+        type_name: std::any::type_name::<Self>,
+        drop: drop_parcel::<Self>,
+        debug: debug_parcel::<Self>,
+    };
+}
+
+impl<T: Term> HasKind for T {}
+
+/// # Safety
+/// `header` begins a `Parcel<T>` that the caller owns and does not use again.
+unsafe fn drop_parcel<T>(header: NonNull<Header>) {
+    // SAFETY: the parcel came from `Box::into_raw` in `Message::new` and is owned by the caller.
+    let mut parcel = unsafe { Box::from_raw(header.cast::<Parcel<T>>().as_ptr()) };
+    // SAFETY: the value is still there (`downcast` frees the parcel by another way), and is not used afterwards.
+    unsafe { ManuallyDrop::drop(&mut parcel.value) };
+}
+
+/// # Safety
+/// `header` begins a `Parcel<T>` that nobody changes meanwhile.
+unsafe fn debug_parcel<T: fmt::Debug>(header: NonNull<Header>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // SAFETY: as above; the value is initialised as long as the parcel exists.
+    let value = unsafe { &header.cast::<Parcel<T>>().as_ref().value };
+    T::fmt(value, f)
+}
+
+/// A value of any type: what a mailbox holds, and what a process keeps in its dictionary.
+///
+/// `Debug` shows the value itself. [`is`](Message::is) asks for its type, [`downcast`](Message::downcast) gives it back.
+///
+/// ```
+/// use crabtree::Message;
+///
+/// let message = Message::new(("ping", 7));
+/// assert_eq!(format!("{message:?}"), r#"("ping", 7)"#);
+/// assert!(message.is::<(&str, i32)>());
+/// let message = message.downcast::<String>().unwrap_err(); // not a String: nothing is lost
+/// assert_eq!(message.downcast::<(&str, i32)>().unwrap().1, 7);
+/// ```
+pub struct Message {
+    header: NonNull<Header>,
+}
+
+// SAFETY: a message owns its value, and `Term` requires `Send` of it.
+unsafe impl Send for Message {}
+
+impl Message {
+    /// Wraps a value.
+    pub fn new<T: Term>(value: T) -> Message {
+        let parcel = Box::new(Parcel {
+            header: Header {
+                next: ptr::null_mut(),
+                kind: const { &T::KIND },
+                serial: 0,
+                alias: None,
+            },
+            value: ManuallyDrop::new(value),
+        });
+        Message {
+            // A `Box` is never null.
+            header: NonNull::from(Box::leak(parcel)).cast(),
+        }
+    }
+
+    /// Whether the value has the type `T`.
+    pub fn is<T: 'static>(&self) -> bool {
+        self.type_id() == TypeId::of::<T>()
+    }
+
+    /// The value, if it has the type `T`.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        self.is::<T>().then(|| {
+            // SAFETY: the type was checked, so this header begins a `Parcel<T>` (invariant 1), which `self` owns.
+            unsafe { &*self.header.cast::<Parcel<T>>().as_ref().value }
+        })
+    }
+
+    /// Takes the value out.
+    ///
+    /// # Errors
+    /// Gives the message back unchanged when its value has another type.
+    pub fn downcast<T: 'static>(self) -> Result<T, Message> {
+        if !self.is::<T>() {
+            return Err(self);
+        }
+        let header = self.into_raw();
+        // SAFETY: the type was checked, and `into_raw` gave up the ownership that `Box` takes over here.
+        let parcel = unsafe { Box::from_raw(header.cast::<Parcel<T>>().as_ptr()) };
+        Ok(ManuallyDrop::into_inner(parcel.value))
+    }
+
+    /// The name of the value's type, as [`std::any::type_name`] gives it.
+    pub fn type_name(&self) -> &'static str {
+        (self.header().kind.type_name)()
+    }
+
+    pub(crate) fn type_id(&self) -> TypeId {
+        self.header().kind.type_id
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: `self` owns a live parcel that begins with this header (invariant 1).
+        unsafe { self.header.as_ref() }
+    }
+
+    pub(crate) fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: as in `header`, and `self` is borrowed exclusively.
+        unsafe { self.header.as_mut() }
+    }
+
+    /// Gives up ownership: whoever holds the pointer owns the message.
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).header
+    }
+
+    /// Takes back what [`into_raw`](Message::into_raw) gave up.
+    ///
+    /// # Safety
+    /// `header` came from `into_raw`, and nobody else takes it back.
+    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> Message {
+        Message { header }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: `self` owns the parcel, and `kind` is that of its value (invariant 1).
+        unsafe { (self.header().kind.drop)(self.header) }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: `self` owns the parcel, and `kind` is that of its value (invariant 1).
+        unsafe { (self.header().kind.debug)(self.header, f) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_message_gives_back_the_value_it_was_made_of() {
+        let message = Message::new(String::from("ping"));
+        assert_eq!(message.downcast_ref::<String>().map(String::as_str), Some("ping"));
+        assert_eq!(message.downcast::<String>().unwrap(), "ping");
+    }
+
+    #[test]
+    fn a_wrong_type_loses_nothing() {
+        let message = Message::new(7_i64).downcast::<u64>().unwrap_err();
+        assert_eq!(message.downcast::<i64>().unwrap(), 7);
+    }
+
+    #[test]
+    fn a_value_is_dropped_once() {
+        let value = Arc::new(());
+        drop(Message::new(value.clone()));
+        assert_eq!(Arc::strong_count(&value), 1);
+        drop(Message::new(value.clone()).downcast::<Arc<()>>());
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn over_aligned_and_empty_values_survive() {
+        #[derive(Debug, PartialEq)]
+        #[repr(align(64))]
+        struct Wide(u8);
+        assert_eq!(Message::new(Wide(3)).downcast::<Wide>().unwrap(), Wide(3));
+        assert!(Message::new(()).is::<()>());
+    }
+}

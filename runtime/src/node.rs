@@ -1,0 +1,77 @@
+//! The node: the one static of the runtime, where processes, names, references and timers are kept.
+
+use crate::io;
+use crate::name::Names;
+use crate::pid::{Pid, Ref};
+use crate::process::table::Table;
+use crate::timer::{Senders, Timers};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use tokio::runtime::{Builder, Handle, Id, Runtime};
+
+pub(crate) struct Node {
+    pub(crate) table: Table,
+    pub(crate) names: Names,
+    /// The timers of each tokio runtime that runs processes.
+    pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
+    pub(crate) senders: Senders,
+    /// The device of processes that have no other, registered as `user`.
+    pub(crate) user: Pid,
+    refs: AtomicU64,
+    runtime: OnceLock<Runtime>,
+}
+
+static NODE: LazyLock<Node> = LazyLock::new(Node::new);
+
+pub(crate) fn node() -> &'static Node {
+    &NODE
+}
+
+impl Node {
+    fn new() -> Node {
+        crate::reason::install_panic_hook();
+        let table = Table::new();
+        let names = Names::default();
+        let user = {
+            let (user, record) = table.acquire();
+            record.begin(None, user);
+            let mut state = record.lock();
+            state.extras_mut().device = Some(Arc::new(io::Terminal));
+            state.extras_mut().name = Some("user".into());
+            user
+        };
+        names.insert(&"user".into(), user).expect("no other name is taken yet");
+        Node {
+            table,
+            names,
+            timers: Mutex::default(),
+            senders: Senders::default(),
+            user,
+            refs: AtomicU64::new(1),
+            runtime: OnceLock::new(),
+        }
+    }
+
+    /// A reference that was never given out before.
+    pub(crate) fn new_ref(&self) -> Ref {
+        Ref(self.refs.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Where processes run that are spawned outside of any tokio runtime.
+    ///
+    /// # Panics
+    /// When the operating system refuses the threads.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.runtime
+            .get_or_init(|| {
+                Builder::new_multi_thread()
+                    .enable_all()
+                    .thread_name("crabtree")
+                    .build()
+                    .expect("the operating system gives threads for the node's runtime")
+            })
+            .handle()
+    }
+}

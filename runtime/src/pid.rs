@@ -1,0 +1,99 @@
+//! Identifiers: of processes, monitors and timers.
+
+use std::fmt;
+
+/// The node that a process lives on.
+///
+/// There is one local node, and its processes print with a leading `0`, as in OTP.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    pub(crate) const LOCAL: NodeId = NodeId(0);
+}
+
+/// The identifier of a process.
+///
+/// A pid is a plain value: it can be copied, compared, stored and sent, and it stays valid as a *name* after its
+/// process is gone. Sending to a dead pid does nothing; linking to or monitoring one reports
+/// [`ExitReason::NoProc`](crate::ExitReason::NoProc).
+///
+/// It prints as OTP prints it, `<0.123.0>`: node, number, and a serial that grows when a number is used again.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let pid = spawn(async {});
+/// assert_eq!(pid, pid.clone());
+/// assert!(format!("{pid}").starts_with("<0."));
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pid {
+    node: NodeId,
+    number: u32,
+    serial: u32,
+}
+
+impl Pid {
+    pub(crate) const fn local(number: u32, serial: u32) -> Pid {
+        Pid {
+            node: NodeId::LOCAL,
+            number,
+            serial,
+        }
+    }
+
+    /// The place of the process in the table of its node.
+    pub(crate) const fn number(self) -> u32 {
+        self.number
+    }
+
+    /// How often that place was used before.
+    pub(crate) const fn serial(self) -> u32 {
+        self.serial
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node.0, self.number, self.serial)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A number that the node gives out once: the identity of a monitor, a call or a timer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Ref(pub(crate) u64);
+
+impl fmt::Debug for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Ref<0.{}>", self.0)
+    }
+}
+
+/// Names one monitor, from [`process::monitor`](crate::process::monitor) to its [`Down`](crate::Down) message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MonitorRef(pub(crate) Ref);
+
+impl fmt::Debug for MonitorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names one timer, from [`process::send_after`](crate::process::send_after) until it fires or is cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerRef(pub(crate) Ref);
+
+impl fmt::Debug for TimerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,9 @@
+//! What most code needs: `use crabtree::prelude::*;`.
+//!
+//! No name in it shadows one of std's prelude. The printing macros are not in it, because std's would win: bring them
+//! into scope by name, `use crabtree::println;`.
+
+pub use crate::{
+    Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, exit, gen_server, io,
+    kino, me, ms, process, receive, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys,
+};

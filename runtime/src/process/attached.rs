@@ -1,0 +1,108 @@
+//! A process without a task of its own: somebody drives futures in it, one after the other.
+
+use super::current::enter;
+use super::record::Record;
+use super::task::{Start, begin, next_step};
+use crate::ExitReason;
+use crate::pid::Pid;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+/// A process that its owner drives: the main process of a program, or the evaluator of a notebook.
+///
+/// Between two [`drive`](Attached::drive)s it is alive, has its mailbox, its links and its dictionary. Signals that
+/// arrive take effect when it is driven, [`idle`](Attached::idle), or asked about.
+///
+/// Dropping it ends the process with [`ExitReason::Normal`].
+///
+/// ```
+/// use crabtree::prelude::*;
+/// use crabtree::process::Attached;
+///
+/// # crabtree::block_on(async {
+/// let mut main = Attached::new();
+/// let pid = main.pid();
+/// assert_eq!(main.drive(async { me() }).await, Ok(pid));
+/// assert_eq!(main.drive(async { process::exit(me(), "boom") }).await, Ok(()));
+/// assert_eq!(main.drive(async {}).await, Err(ExitReason::from("boom")));
+/// # });
+/// ```
+pub struct Attached {
+    pid: Pid,
+    record: &'static Record,
+    ended: Option<ExitReason>,
+}
+
+impl Attached {
+    /// Begins a process. Its group leader is the caller's.
+    #[expect(clippy::new_without_default, reason = "it starts a process, which a default value should not")]
+    pub fn new() -> Attached {
+        let (pid, record) = begin(Start::default());
+        Attached {
+            pid,
+            record,
+            ended: None,
+        }
+    }
+
+    /// The pid of the process.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Runs a future as this process.
+    ///
+    /// A panic unwinds through, and the process lives on.
+    ///
+    /// # Errors
+    /// The reason, when an exit signal ended the process: it is gone then, and every further call says so again.
+    ///
+    /// # Cancel safety
+    /// When the returned future is dropped, so is `future`; the process lives on.
+    pub async fn drive<F: Future>(&mut self, future: F) -> Result<F::Output, ExitReason> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            if let Some(reason) = self.step(context.waker()) {
+                return Poll::Ready(Err(reason));
+            }
+            let _entered = enter(self.pid, self.record, context.waker());
+            future.as_mut().poll(context).map(Ok)
+        })
+        .await
+    }
+
+    /// Lets signals take effect while there is nothing to run; resolves when one ends the process.
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again at any time; nothing is lost.
+    pub async fn idle(&mut self) -> ExitReason {
+        poll_fn(|context| match self.step(context.waker()) {
+            Some(reason) => Poll::Ready(reason),
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    fn step(&mut self, waker: &std::task::Waker) -> Option<ExitReason> {
+        if self.ended.is_none()
+            && let Some(reason) = next_step(self.pid, self.record, waker)
+        {
+            self.end(reason);
+        }
+        self.ended.clone()
+    }
+
+    fn end(&mut self, reason: ExitReason) {
+        self.ended = Some(reason.clone());
+        self.record.finish(self.pid, reason);
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.end(ExitReason::Normal);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Request and answer: OTP's `gen:call`, on which every behaviour's calls stand.
+//!
+//! The caller watches the server and gives it an alias for the answer. An answer comes straight to the call that awaits
+//! it, however full the mailbox is; one that comes after the call gave up disappears.
+
+use super::attached::Attached;
+use super::current::{self, Current};
+use super::record::{Answer, reply, send_signal};
+use super::scan::wait;
+use super::signal::Signal;
+use crate::ExitReason;
+use crate::message::{Message, Term};
+use crate::node::node;
+use crate::pid::{Pid, Ref};
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::task::coop;
+use tokio::time::Instant;
+
+/// Whom to answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) pid: Pid,
+    alias: Ref,
+}
+
+impl Origin {
+    /// Answers. Later answers to the same call, and answers to a call that gave up, disappear.
+    pub(crate) fn reply<T: Term>(self, value: T) {
+        self.reply_message(Message::new(value));
+    }
+
+    pub(crate) fn reply_message(self, message: Message) {
+        reply(self.pid, self.alias, message);
+    }
+}
+
+/// Why a call got no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Failure {
+    Timeout,
+    /// The server is not alive, or ended before it answered.
+    Down(ExitReason),
+    CallingSelf,
+}
+
+/// Sends a request and waits for the answer, for ever without `timeout`.
+///
+/// # Cancel safety
+/// When it is dropped, the request may have been sent; its answer disappears.
+pub(crate) async fn call(
+    to: Pid,
+    timeout: Option<Duration>,
+    request: impl FnOnce(Origin) -> Message,
+) -> Result<Message, Failure> {
+    match current::get() {
+        Some(_) => Call::begin(to).run(request, timeout).await,
+        None => {
+            let answer = Attached::new().drive(async { Call::begin(to).run(request, timeout).await }).await;
+            answer.unwrap_or_else(|reason| Err(Failure::Down(reason)))
+        }
+    }
+}
+
+/// A call under way: the alias and the monitor, for as long as it lives.
+pub(crate) struct Call {
+    caller: Current,
+    to: Pid,
+    alias: Ref,
+}
+
+impl Call {
+    fn begin(to: Pid) -> Call {
+        let call = Call::prepare(to);
+        send_signal(
+            to,
+            Signal::Monitor {
+                from: call.caller.pid,
+                monitor: call.alias,
+            },
+        );
+        call
+    }
+
+    /// A call whose monitor somebody else makes.
+    fn prepare(to: Pid) -> Call {
+        let caller = current::expect("a call");
+        let alias = node().new_ref();
+        let mut state = caller.record.lock();
+        let relations = state.relations_mut();
+        relations.calls.insert(alias, Answer::Awaited);
+        relations.monitors.insert(alias, to);
+        drop(state);
+        Call { caller, to, alias }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            pid: self.caller.pid,
+            alias: self.alias,
+        }
+    }
+
+    async fn run(
+        self,
+        request: impl FnOnce(Origin) -> Message,
+        timeout: Option<Duration>,
+    ) -> Result<Message, Failure> {
+        if self.to == self.caller.pid {
+            return Err(Failure::CallingSelf);
+        }
+        // To a dead server nothing needs to be sent: its `Down` is on the way.
+        drop(super::record::deliver(self.to, request(self.origin())));
+        self.wait(timeout).await
+    }
+
+    /// Waits for the answer.
+    pub(crate) async fn wait(self, timeout: Option<Duration>) -> Result<Message, Failure> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        poll_fn(|context| self.poll(context, deadline)).await
+    }
+
+    fn poll(&self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Result<Message, Failure>> {
+        let budget = ready!(coop::poll_proceed(context));
+        let answer = self.caller.record.update(self.caller.pid, |state| {
+            let calls = &mut state.relations_mut().calls;
+            let answer = calls.remove(&self.alias).unwrap_or(Answer::Awaited);
+            if let Answer::Awaited = answer {
+                calls.insert(self.alias, Answer::Awaited);
+                wait(state, &self.caller, context, deadline);
+            }
+            answer
+        });
+        let result = match answer {
+            Some(Answer::Reply(message)) => Ok(message),
+            Some(Answer::Down(reason)) => Err(Failure::Down(reason)),
+            _ if deadline.is_some_and(|deadline| deadline <= Instant::now()) => Err(Failure::Timeout),
+            _ => return Poll::Pending,
+        };
+        budget.made_progress();
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut state = self.caller.record.lock();
+        let relations = state.relations_mut();
+        let answer = relations.calls.remove(&self.alias);
+        let watching = relations.monitors.remove(&self.alias).is_some();
+        drop(state);
+        drop(answer);
+        if watching {
+            send_signal(self.to, Signal::Demonitor { monitor: self.alias });
+        }
+    }
+}

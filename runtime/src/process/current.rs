@@ -1,0 +1,90 @@
+//! Which process the thread is running just now.
+
+use super::record::Record;
+use crate::node::node;
+use crate::pid::Pid;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+use std::task::Waker;
+
+/// The process that is being polled on this thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Current {
+    pub(crate) pid: Pid,
+    pub(crate) record: &'static Record,
+}
+
+#[derive(Clone, Copy)]
+struct Polled {
+    process: Current,
+    /// The waker of the task that polls.
+    waker: *const Waker,
+}
+
+thread_local! {
+    static POLLED: Cell<Option<Polled>> = const { Cell::new(None) };
+}
+
+/// Until it is dropped, the thread runs as that process.
+pub(crate) struct Entered<'a> {
+    before: Option<Polled>,
+    /// The waker is borrowed for as long as its address is known.
+    _waker: PhantomData<&'a Waker>,
+}
+
+pub(crate) fn enter<'a>(pid: Pid, record: &'static Record, waker: &'a Waker) -> Entered<'a> {
+    let polled = Polled {
+        process: Current { pid, record },
+        waker: ptr::from_ref(waker),
+    };
+    Entered {
+        before: POLLED.replace(Some(polled)),
+        _waker: PhantomData,
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        POLLED.set(self.before);
+    }
+}
+
+pub(crate) fn get() -> Option<Current> {
+    POLLED.get().map(|polled| polled.process)
+}
+
+/// Whether `waker` is that of the task of the running process, which every signal wakes anyway.
+pub(crate) fn is_task_waker(waker: &Waker) -> bool {
+    POLLED.get().is_some_and(|polled| {
+        // SAFETY: the address is known only while `Entered`, which borrows the waker, is alive: `enter` sets it, and the
+        // drop of `Entered` takes it back. (An `Entered` is a local variable of the functions that poll.)
+        ptr::eq(polled.waker, waker) || unsafe { &*polled.waker }.will_wake(waker)
+    })
+}
+
+/// Whether the thread runs a process.
+pub(crate) fn is_inside() -> bool {
+    POLLED.get().is_some()
+}
+
+/// The process that runs the caller.
+///
+/// # Panics
+/// Outside of a process; `what` says what was asked for.
+#[track_caller]
+pub(crate) fn expect(what: &str) -> Current {
+    match get() {
+        Some(current) => current,
+        None => panic!(
+            "{what} was called outside of a process; call it in a cell, in crabtree::run(async {{ … }}), or in what spawn(async {{ … }}) runs"
+        ),
+    }
+}
+
+/// The group leader for what the caller starts or prints.
+pub(crate) fn group_leader() -> Pid {
+    get()
+        .and_then(|current| current.record.update(current.pid, |state| state.group_leader))
+        .unwrap_or(node().user)
+}

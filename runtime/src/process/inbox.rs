@@ -1,0 +1,166 @@
+//! The mailbox proper: messages that arrived and were not received yet, in order.
+//!
+//! A selective receive looks at messages in the middle. So a message is numbered when it arrives, and a hole stays
+//! where one was taken. When there are too many holes the rest moves together, and whoever was looking starts again.
+
+use crate::message::Message;
+use std::collections::VecDeque;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    entries: VecDeque<Option<Message>>,
+    /// The number of the first entry.
+    first: u64,
+    /// How many entries are messages.
+    len: usize,
+    /// How many messages are out on trial: their holes must stay.
+    held: usize,
+    /// Grows when the numbers of messages change.
+    epoch: u32,
+}
+
+/// How far a receive has looked.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Cursor {
+    next: u64,
+    epoch: u32,
+}
+
+impl Inbox {
+    pub(crate) fn push(&mut self, message: Message) {
+        self.entries.push_back(Some(message));
+        self.len += 1;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.entries.iter().flatten()
+    }
+
+    /// Takes out the next message, on trial: [`put_back`](Inbox::put_back) or [`settle`](Inbox::settle) must
+    /// follow. The number says where it was.
+    pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<(u64, Message)> {
+        if cursor.epoch != self.epoch {
+            *cursor = Cursor {
+                next: 0,
+                epoch: self.epoch,
+            };
+        }
+        let skip = cursor.next.saturating_sub(self.first) as usize;
+        let found = (self.entries.iter_mut().enumerate().skip(skip))
+            .find(|(_, entry)| entry.is_some());
+        let Some((position, entry)) = found else {
+            cursor.next = self.first + self.entries.len() as u64;
+            return None;
+        };
+        let message = entry.take()?;
+        self.len -= 1;
+        self.held += 1;
+        let number = self.first + position as u64;
+        cursor.next = number + 1;
+        Some((number, message))
+    }
+
+    /// Puts a message back to where it was taken.
+    pub(crate) fn put_back(&mut self, number: u64, message: Message) {
+        self.entries[(number - self.first) as usize] = Some(message);
+        self.len += 1;
+        self.held -= 1;
+    }
+
+    /// Says that a message taken is not coming back.
+    pub(crate) fn settle(&mut self) {
+        self.held -= 1;
+        if self.held > 0 {
+            return;
+        }
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        if self.entries.len() > 2 * self.len + 32 {
+            self.entries.retain(Option::is_some);
+            self.epoch += 1;
+        }
+        self.entries.shrink_to(4 * self.entries.len().max(16));
+    }
+
+    /// Takes everything.
+    pub(crate) fn clear(&mut self) -> Vec<Message> {
+        let messages = self.entries.iter_mut().filter_map(Option::take).collect();
+        self.len = 0;
+        if self.held == 0 {
+            self.first += self.entries.len() as u64;
+            self.entries.clear();
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox(values: &[i32]) -> Inbox {
+        let mut inbox = Inbox::default();
+        for value in values {
+            inbox.push(Message::new(*value));
+        }
+        inbox
+    }
+
+    fn shown(inbox: &Inbox) -> Vec<String> {
+        inbox.iter().map(|message| format!("{message:?}")).collect()
+    }
+
+    #[test]
+    fn a_message_that_is_put_back_keeps_its_place() {
+        let mut inbox = inbox(&[1, 2, 3]);
+        let (number, message) = inbox.take(&mut Cursor::default()).unwrap();
+        assert_eq!(shown(&inbox), ["2", "3"]);
+        inbox.push(Message::new(4));
+        inbox.put_back(number, message);
+        assert_eq!(shown(&inbox), ["1", "2", "3", "4"]);
+        assert_eq!(inbox.len(), 4);
+    }
+
+    #[test]
+    fn a_cursor_stays_right_when_messages_before_it_go() {
+        let mut inbox = inbox(&[1, 2, 3]);
+        let mut cursor = Cursor::default();
+        for expected in [1, 2] {
+            let (_, message) = inbox.take(&mut cursor).unwrap();
+            assert_eq!(message.downcast::<i32>().unwrap(), expected);
+            inbox.settle();
+        }
+        assert_eq!(shown(&inbox), ["3"]);
+    }
+
+    #[test]
+    fn holes_behind_a_message_that_nobody_wants_do_not_pile_up() {
+        let mut inbox = inbox(&[0]);
+        for _ in 0..10_000 {
+            inbox.push(Message::new(1));
+            let mut cursor = Cursor::default();
+            let (number, unwanted) = inbox.take(&mut cursor).unwrap();
+            inbox.put_back(number, unwanted);
+            assert!(inbox.take(&mut cursor).is_some());
+            inbox.settle();
+        }
+        assert_eq!(shown(&inbox), ["0"]);
+        assert!(inbox.entries.len() < 100, "{} entries for one message", inbox.entries.len());
+    }
+
+    #[test]
+    fn clearing_leaves_room_for_a_message_on_trial() {
+        let mut inbox = inbox(&[1, 2]);
+        let (number, message) = inbox.take(&mut Cursor::default()).unwrap();
+        assert_eq!(inbox.clear().len(), 1);
+        inbox.put_back(number, message);
+        assert_eq!(shown(&inbox), ["1"]);
+    }
+}

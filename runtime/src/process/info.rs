@@ -1,0 +1,146 @@
+//! What can be seen of a process from outside.
+
+use super::record::{Link, Phase, Showing};
+use crate::message::Message;
+use crate::name::Name;
+use crate::node::node;
+use crate::pid::Pid;
+use std::fmt;
+
+/// A snapshot of a process, as [`info`] takes it.
+///
+/// Its fields are those of OTP's `process_info`; sizes are counts, not bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The process.
+    pub pid: Pid,
+    /// Its name, if it is registered.
+    pub registered_name: Option<Name>,
+    /// Whether it runs or waits.
+    pub status: Status,
+    /// How many messages wait in its mailbox.
+    pub message_queue_len: usize,
+    /// The messages, oldest first, as `Debug` shows them.
+    pub messages: Vec<Shown>,
+    /// The processes linked to it.
+    pub links: Vec<Pid>,
+    /// The processes that it watches.
+    pub monitors: Vec<Pid>,
+    /// The processes that watch it.
+    pub monitored_by: Vec<Pid>,
+    /// Whether exit signals reach it as messages.
+    pub trap_exit: bool,
+    /// Its dictionary, values as `Debug` shows them.
+    pub dictionary: Vec<(Name, Shown)>,
+    /// Where its output goes.
+    pub group_leader: Pid,
+    /// The process that spawned it, if a process did.
+    pub parent: Option<Pid>,
+    /// How much it has done: one for each time it ran, and one for each message that it received.
+    pub reductions: u64,
+}
+
+/// What a process does just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It runs on this very thread: it is the one that asks.
+    Running,
+    /// It waits, or its turn has not come.
+    Waiting,
+}
+
+/// A value as its `Debug` shows it. It prints without the quotes of a string.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown(pub String);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PartialEq<str> for Shown {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Shown {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+/// Shows a value. A `Debug` that panics is the value's own fault, and stays with it.
+fn shown(value: &Message) -> Shown {
+    let text = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| format!("{value:?}")));
+    Shown(text.unwrap_or_else(|_| format!("<{}: its Debug panicked>", value.type_name())))
+}
+
+/// What can be seen of a process; `None` when it is not alive. Signals that were sent to it before have taken effect.
+///
+/// Messages and dictionary are shown with their `Debug`; this is a tool for looking, not for deciding. A `Debug` that
+/// itself asks about processes may be told that they are not alive.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// send(me(), "ping");
+/// let info = process::info(me()).unwrap();
+/// assert_eq!(info.messages, ["\"ping\""]);
+/// assert_eq!(info.links, []);
+/// # });
+/// ```
+pub fn info(pid: Pid) -> Option<Info> {
+    let record = node().table.get(pid)?;
+    record.update(pid, |state| {
+        let _showing = Showing::begin();
+        let relations = state.relations();
+        let links = relations.iter().flat_map(|relations| &relations.links);
+        let watched = relations.iter().flat_map(|relations| {
+            let calls = &relations.calls;
+            relations.monitors.iter().filter(|(monitor, _)| !calls.contains_key(monitor))
+        });
+        let current = super::current::get().is_some_and(|current| current.pid == pid);
+        Info {
+            pid,
+            registered_name: state.name().cloned(),
+            status: if current { Status::Running } else { Status::Waiting },
+            message_queue_len: state.inbox.len(),
+            messages: state.inbox.iter().map(shown).collect(),
+            links: links.filter(|(_, link)| **link == Link::Active).map(|(pid, _)| *pid).collect(),
+            monitors: watched.map(|(_, pid)| *pid).collect(),
+            monitored_by: relations
+                .map(|relations| relations.watchers.values().copied().collect())
+                .unwrap_or_default(),
+            trap_exit: state.trap_exit,
+            dictionary: state
+                .extras()
+                .iter()
+                .flat_map(|extras| &extras.dictionary)
+                .map(|(key, value)| (key.clone(), shown(value)))
+                .collect(),
+            group_leader: state.group_leader,
+            parent: state.parent,
+            reductions: state.reductions,
+        }
+    })
+}
+
+/// All living processes, in the order of their numbers.
+pub fn list() -> Vec<Pid> {
+    let records = node().table.all();
+    records
+        .filter(|(_, record)| record.lock().phase == Phase::Alive)
+        .map(|(number, record)| Pid::local(number, record.serial()))
+        .collect()
+}

@@ -1,0 +1,281 @@
+//! From spawn to exit: the functions that begin, name, slow and end processes.
+
+use super::record::{Phase, send_signal};
+use super::signal::Signal;
+use super::task::{self, Start};
+use super::{current, scan};
+use crate::ExitReason;
+use crate::destination::Destination;
+use crate::message::{Message, Term};
+use crate::name::{Name, NoSuchName, RegisterError};
+use crate::node::node;
+use crate::pid::{MonitorRef, Pid, TimerRef};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Begins a process that runs `future`, and returns its pid at once.
+///
+/// The process ends when the future does, with [`ExitReason::Normal`]; its output is dropped. A panic ends it with
+/// [`ExitReason::Panic`]: others live on, and a crash report goes to its group leader, which it has from its spawner.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let parent = me();
+/// let child = spawn(async move { send(parent, "hello from your child") });
+/// assert_ne!(child, parent);
+/// receive! { text: &str => assert_eq!(text, "hello from your child") }
+/// # });
+/// ```
+pub fn spawn<F>(future: F) -> Pid
+where
+    F: Future + Send + 'static,
+{
+    task::start(body(future), Start::default())
+}
+
+/// Begins a process that is [linked](crate::process::link) to the caller before its first step.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn spawn_link<F>(future: F) -> Pid
+where
+    F: Future + Send + 'static,
+{
+    current::expect("spawn_link");
+    let start = Start {
+        link: true,
+        ..Start::default()
+    };
+    task::start(body(future), start)
+}
+
+/// Begins a process that the caller [monitors](crate::process::monitor) before its first step.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn spawn_monitor<F>(future: F) -> (Pid, MonitorRef)
+where
+    F: Future + Send + 'static,
+{
+    current::expect("spawn_monitor");
+    let monitor = node().new_ref();
+    let start = Start {
+        monitor: Some(monitor),
+        ..Start::default()
+    };
+    (task::start(body(future), start), MonitorRef(monitor))
+}
+
+/// Forgets the type of a future. All that a spawn instantiates for it is this.
+fn body<F>(future: F) -> task::Body
+where
+    F: Future + Send + 'static,
+{
+    Box::pin(async move {
+        future.await;
+    })
+}
+
+/// The pid of the calling process.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn me() -> Pid {
+    current::expect("me()").pid
+}
+
+/// Sends an exit signal.
+///
+/// - [`Kill`](ExitReason::Kill) ends the process, whatever it does; its links see [`Killed`](ExitReason::Killed).
+/// - [`Normal`](ExitReason::Normal) does nothing to another process that does not trap exits, and ends the caller itself.
+/// - With any other reason the process ends, or, if it traps exits, gets an [`Exit`](crate::Exit) message.
+///
+/// Nothing happens when the process is not alive. It takes effect when the process next awaits; on the caller itself
+/// likewise.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let (sleeper, _) = spawn_monitor(async {
+///     process::flag(Flag::TrapExit, true);
+///     process::sleep(secs(3600)).await;
+/// });
+/// process::exit(sleeper, ExitReason::Kill);
+/// receive! { Down { reason, .. } => assert_eq!(reason, ExitReason::Killed) }
+/// # });
+/// ```
+pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+    let from = current::get().map_or(node().user, |process| process.pid);
+    let reason = reason.into();
+    send_signal(pid, Signal::ExitRequest { from, reason });
+}
+
+/// Whether the process is alive, after every signal that the caller sent to it before.
+pub fn is_alive(pid: Pid) -> bool {
+    let record = node().table.get(pid);
+    record.and_then(|record| record.update(pid, |state| state.exit.is_none())) == Some(true)
+}
+
+/// What [`flag`] sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Flag {
+    /// Exit signals become [`Exit`](crate::Exit) messages. Off in a new process.
+    TrapExit,
+}
+
+/// Sets a flag of the calling process, and returns how it was.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn flag(flag: Flag, value: bool) -> bool {
+    let process = current::expect("process::flag");
+    let before = process.record.update(process.pid, |state| match flag {
+        Flag::TrapExit => std::mem::replace(&mut state.trap_exit, value),
+    });
+    before.unwrap_or_default()
+}
+
+/// Gives a process a name, by which it can be found and sent to.
+///
+/// The name is free again as soon as the process ends, before anybody learns of its end.
+///
+/// # Errors
+/// When the name is taken, the process has one already, or is not alive.
+pub fn register(pid: Pid, name: impl Into<Name>) -> Result<(), RegisterError> {
+    register_name(pid, name.into())
+}
+
+fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
+    let registered = node().table.get(pid).and_then(|record| {
+        record.update(pid, |state| {
+            if state.exit.is_some() {
+                return Err(RegisterError::NoProc(pid));
+            }
+            if let Some(name) = state.name() {
+                let name = name.clone();
+                return Err(RegisterError::AlreadyNamed { pid, name });
+            }
+            node().names.insert(&name, pid)?;
+            state.extras_mut().name = Some(name.clone());
+            Ok(())
+        })
+    });
+    registered.unwrap_or(Err(RegisterError::NoProc(pid)))
+}
+
+/// Takes a name away from its process.
+///
+/// # Errors
+/// When no process has it.
+pub fn unregister(name: impl Into<Name>) -> Result<(), NoSuchName> {
+    let name = name.into();
+    let pid = whereis(&name);
+    let record = pid.and_then(|pid| Some((pid, node().table.get(pid)?)));
+    let removed = record.and_then(|(pid, record)| {
+        record.update(pid, |state| {
+            let had = state.name() == Some(&name);
+            if had {
+                node().names.remove(&name);
+                state.extras_mut().name = None;
+            }
+            had
+        })
+    });
+    match removed {
+        Some(true) => Ok(()),
+        _ => Err(NoSuchName(name)),
+    }
+}
+
+/// The process of that name.
+pub fn whereis(name: impl AsRef<str>) -> Option<Pid> {
+    node().names.get(name.as_ref())
+}
+
+/// All names in use, in order.
+pub fn registered() -> Vec<Name> {
+    node().names.all()
+}
+
+/// Sleeps, as this process: exit signals take effect meanwhile, messages wait.
+///
+/// # Cancel safety
+/// It can be dropped at any time.
+pub async fn sleep(duration: Duration) {
+    let Some(process) = current::get() else {
+        return tokio::time::sleep(duration).await;
+    };
+    let Some(deadline) = Instant::now().checked_add(duration) else {
+        return std::future::pending().await;
+    };
+    poll_fn(|context| {
+        if deadline <= Instant::now() {
+            return Poll::Ready(());
+        }
+        (process.record).update(process.pid, |state| scan::wait(state, &process, context, Some(deadline)));
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Sends a message later; see [`send`](crate::send). Zero sends at once.
+///
+/// A name is looked up when the time has come. The timer goes on when the caller ends.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// process::send_after(me(), "tea is ready", ms(20));
+/// let other = process::send_after(me(), "never", secs(60));
+/// receive! { text: &str => assert_eq!(text, "tea is ready") }
+/// assert!(process::cancel_timer(other).is_some_and(|left| left < secs(60)));
+/// # });
+/// ```
+pub fn send_after<T: Term>(to: impl Destination, message: T, after: Duration) -> TimerRef {
+    let timer = node().new_ref();
+    node().senders.send_after(to.target(), Message::new(message), after, timer);
+    TimerRef(timer)
+}
+
+/// Cancels a timer and says how much time it had left; `None` when it has fired or was cancelled.
+pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
+    node().senders.cancel(timer.0)
+}
+
+/// Takes all messages out of the mailbox of the calling process.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn flush() -> Vec<Message> {
+    let process = current::expect("process::flush");
+    let messages = process.record.update(process.pid, |state| state.inbox.clear());
+    messages.unwrap_or_default()
+}
+
+/// Where the output of the calling process goes: a process that is an I/O device.
+pub fn group_leader() -> Pid {
+    current::group_leader()
+}
+
+/// Directs the output of a process elsewhere. Processes that it spawns from now on inherit it.
+pub fn set_group_leader(pid: Pid, leader: Pid) {
+    send_signal(pid, Signal::GroupLeader { leader });
+}
+
+/// How many processes are alive: for tests that nothing leaks.
+#[doc(hidden)]
+pub fn count() -> usize {
+    node().table.all().filter(|(_, record)| record.lock().phase == Phase::Alive).count()
+}

@@ -1,0 +1,48 @@
+//! Processes: spawning, messages, links, monitors, exits, names, and what can be seen of them.
+//!
+//! A process is a future that runs on its own, with a [`Pid`], a mailbox, and relations to others. It shares nothing
+//! that it does not choose to share. When it ends, for whatever reason, those who are linked to it or watch it learn
+//! why.
+//!
+//! ```
+//! # crabtree::run(async {
+//! use crabtree::prelude::*;
+//!
+//! let echo = spawn(async {
+//!     receive! { (from, text): (Pid, String) => send(from, text.to_uppercase()) }
+//! });
+//! send(echo, (me(), String::from("hello")));
+//! receive! { text: String => assert_eq!(text, "HELLO") }
+//! # });
+//! ```
+//!
+//! # Signals
+//! Everything that one process does to another is a signal, and signals from one process to another arrive in the order
+//! in which they were sent. A message is one; so are exits, links and monitors. An exit signal takes effect when its
+//! receiver next awaits, for a process is a future and is stopped between its steps.
+
+mod attached;
+pub(crate) mod call;
+pub(crate) mod current;
+mod dictionary;
+mod inbox;
+mod info;
+mod lifecycle;
+mod queue;
+pub(crate) mod record;
+mod relations;
+pub(crate) mod scan;
+pub(crate) mod signal;
+pub(crate) mod table;
+pub(crate) mod task;
+
+pub use crate::reason::{PanicInfo, exit_payload, last_panic};
+pub use attached::Attached;
+pub use dictionary::{delete, dictionary, get, get_keys, put};
+pub use info::{Info, Shown, Status, info, list};
+pub use lifecycle::{
+    Flag, cancel_timer, exit, flag, flush, group_leader, is_alive, me, register, registered, send_after,
+    set_group_leader, sleep, spawn, spawn_link, spawn_monitor, unregister, whereis,
+};
+pub(crate) use record::deliver;
+pub use relations::{Down, Exit, demonitor, link, monitor, unlink};

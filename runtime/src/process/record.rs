@@ -1,0 +1,482 @@
+//! The record of a process: what others can reach of it, and what it keeps to itself.
+//!
+//! # Invariants
+//! 1. The queue is open exactly while the phase is `Alive`.
+//! 2. `state` is locked only for short steps, and no other record's lock is waited for within. The register of names
+//!    is: record first, then names. The one code of a user that runs under the lock is a `Debug` that is shown, and
+//!    while it runs ([`Showing`]) its thread waits for no record at all.
+//! 3. The serial changes only at the very end of a process, after everybody was told.
+
+use super::inbox::Inbox;
+use super::queue::{Batch, Push, Queue};
+use super::signal::Signal;
+use crate::io::Device;
+use crate::message::Message;
+use crate::name::Name;
+use crate::node::node;
+use crate::pid::{Pid, Ref};
+use crate::process::{Down, Exit};
+use crate::timer;
+use crate::{ExitReason, supervisor};
+use atomic_waker::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+/// See the module.
+pub(crate) struct Record {
+    serial: AtomicU32,
+    queue: Queue,
+    /// Wakes the task that runs the process.
+    waker: AtomicWaker,
+    state: Mutex<State>,
+}
+
+/// What only the process itself changes, mostly.
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) inbox: Inbox,
+    pub(crate) trap_exit: bool,
+    /// Why the process must end, as soon as its task notices.
+    pub(crate) exit: Option<ExitReason>,
+    pub(crate) parent: Option<Pid>,
+    pub(crate) group_leader: Pid,
+    /// How many messages it received and how often it was polled: a measure of its work.
+    pub(crate) reductions: u64,
+    /// The timer that wakes the process for its nearest deadline.
+    pub(crate) alarm: Option<timer::Alarm>,
+    /// Made when first needed: most processes are linked to nobody.
+    relations: Option<Box<Relations>>,
+    /// Made when first needed.
+    extras: Option<Box<Extras>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// No process has this record.
+    Free,
+    Alive,
+    /// It ended, and those who should know are being told.
+    Exiting,
+}
+
+/// Who stands in what relation to the process.
+#[derive(Default)]
+pub(crate) struct Relations {
+    pub(crate) links: BTreeMap<Pid, Link>,
+    /// Whom the process watches.
+    pub(crate) monitors: BTreeMap<Ref, Pid>,
+    /// Who watches the process.
+    pub(crate) watchers: BTreeMap<Ref, Pid>,
+    /// Calls that wait for an answer.
+    pub(crate) calls: BTreeMap<Ref, Answer>,
+    /// Parts of the process that wait for a message with wakers of their own, as within `join_all`.
+    pub(crate) waiting: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Link {
+    Active,
+    /// Taken back; the other side has not acknowledged yet.
+    Unlinking(Ref),
+}
+
+/// The state of a call.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Awaited,
+    Reply(Message),
+    Down(ExitReason),
+}
+
+/// What few processes have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) name: Option<Name>,
+    pub(crate) dictionary: BTreeMap<Name, Message>,
+    /// Set when the process is an I/O device.
+    pub(crate) device: Option<Arc<dyn Device>>,
+    /// Set when the process is a supervisor: what can be seen of it from outside.
+    pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
+}
+
+/// Signals to send once no lock is held.
+type Outbox = Vec<(Pid, Signal)>;
+
+impl State {
+    fn free() -> State {
+        State {
+            phase: Phase::Free,
+            inbox: Inbox::default(),
+            trap_exit: false,
+            exit: None,
+            parent: None,
+            group_leader: Pid::local(0, 0),
+            reductions: 0,
+            alarm: None,
+            relations: None,
+            extras: None,
+        }
+    }
+
+    pub(crate) fn relations(&self) -> Option<&Relations> {
+        self.relations.as_deref()
+    }
+
+    pub(crate) fn relations_mut(&mut self) -> &mut Relations {
+        self.relations.get_or_insert_default()
+    }
+
+    pub(crate) fn extras(&self) -> Option<&Extras> {
+        self.extras.as_deref()
+    }
+
+    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    pub(crate) fn name(&self) -> Option<&Name> {
+        self.extras()?.name.as_ref()
+    }
+
+    /// Registers a waker that is not the task's own.
+    pub(crate) fn wait(&mut self, waker: &Waker) {
+        let waiting = &mut self.relations_mut().waiting;
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    fn wake_waiting(&mut self) {
+        if let Some(relations) = &mut self.relations {
+            relations.waiting.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// The effect of one signal on the process `me`. Pure but for `self` and `out`.
+    fn handle(&mut self, me: Pid, signal: Signal, out: &mut Outbox) {
+        match signal {
+            Signal::Link { from } => {
+                // While our own unlink is on its way, the link that crossed it ends with it.
+                self.relations_mut().links.entry(from).or_insert(Link::Active);
+            }
+            Signal::Unlink { from, id } => {
+                if let Entry::Occupied(link) = self.relations_mut().links.entry(from)
+                    && *link.get() == Link::Active
+                {
+                    link.remove();
+                }
+                out.push((from, Signal::UnlinkAck { from: me, id }));
+            }
+            Signal::UnlinkAck { from, id } => {
+                if let Entry::Occupied(link) = self.relations_mut().links.entry(from)
+                    && *link.get() == Link::Unlinking(id)
+                {
+                    link.remove();
+                }
+            }
+            Signal::Exit { from, reason } => {
+                let link = self.relations.as_mut().and_then(|relations| relations.links.remove(&from));
+                if link == Some(Link::Active) {
+                    self.exit_signal(me, from, reason);
+                }
+            }
+            Signal::ExitRequest { reason: ExitReason::Kill, .. } => self.end(ExitReason::Killed),
+            Signal::ExitRequest { from, reason } => self.exit_signal(me, from, reason),
+            Signal::Monitor { from, monitor } => {
+                self.relations_mut().watchers.insert(monitor, from);
+            }
+            Signal::Demonitor { monitor } => {
+                self.relations_mut().watchers.remove(&monitor);
+            }
+            Signal::Down { monitor, pid, reason } => self.down(monitor, pid, reason),
+            Signal::GroupLeader { leader } => self.group_leader = leader,
+        }
+    }
+
+    /// OTP: "If the process is trapping exits, the signal becomes a message; otherwise `normal` is ignored, and any
+    /// other reason ends the process." Only a process itself can end itself with `normal`.
+    fn exit_signal(&mut self, me: Pid, from: Pid, reason: ExitReason) {
+        if self.trap_exit {
+            self.inbox.push(Message::new(Exit { from, reason }));
+        } else if !reason.is_normal() || from == me {
+            self.end(reason);
+        }
+    }
+
+    fn end(&mut self, reason: ExitReason) {
+        self.exit.get_or_insert(reason);
+    }
+
+    fn down(&mut self, monitor: Ref, pid: Pid, reason: ExitReason) {
+        let relations = self.relations_mut();
+        if relations.monitors.remove(&monitor).is_none() {
+            return;
+        }
+        if let Some(answer) = relations.calls.get_mut(&monitor) {
+            if matches!(answer, Answer::Awaited) {
+                *answer = Answer::Down(reason);
+            }
+            return;
+        }
+        let monitor = crate::MonitorRef(monitor);
+        self.inbox.push(Message::new(Down { monitor, pid, reason }));
+    }
+
+    /// Keeps the answer for the call that awaits it; one that nobody awaits comes back.
+    fn answer(&mut self, alias: Ref, message: Message) -> Option<Message> {
+        let awaited = (self.relations.as_mut()).and_then(|relations| relations.calls.get_mut(&alias));
+        match awaited {
+            Some(answer @ Answer::Awaited) => {
+                *answer = Answer::Reply(message);
+                None
+            }
+            _ => Some(message),
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn new() -> Record {
+        Record {
+            serial: AtomicU32::new(0),
+            queue: Queue::closed(),
+            waker: AtomicWaker::new(),
+            state: Mutex::new(State::free()),
+        }
+    }
+
+    pub(crate) fn serial(&self) -> u32 {
+        self.serial.load(Ordering::Acquire)
+    }
+
+    /// Begins a process in this record.
+    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid) {
+        let mut state = self.state.lock();
+        *state = State {
+            phase: Phase::Alive,
+            parent,
+            group_leader,
+            ..State::free()
+        };
+        self.queue.open();
+    }
+
+    /// The state as it was left: signals that wait in the queue have not taken effect.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.
+    pub(crate) fn update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let mut out = Outbox::new();
+        let (_strays, result) = {
+            let mut state = match SHOWING.get() {
+                true => self.state.try_lock()?,
+                false => self.state.lock(),
+            };
+            if state.phase != Phase::Alive || self.serial() != me.serial() {
+                return None;
+            }
+            let strays = self.handle_arrived(me, &mut state, &mut out);
+            (strays, read(&mut state))
+        };
+        out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
+        Some(result)
+    }
+
+    /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
+    fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
+        let batch = self.queue.take();
+        let mut strays = Vec::new();
+        let mut news = false;
+        for message in batch {
+            news = true;
+            if message.header().serial != me.serial() {
+                strays.extend(bounce(message, me, out));
+                continue;
+            }
+            if let Some(alias) = message.header().alias {
+                strays.extend(state.answer(alias, message));
+                continue;
+            }
+            match message.downcast::<Signal>() {
+                Ok(signal) => state.handle(me, signal, out),
+                Err(message) => state.inbox.push(message),
+            }
+        }
+        if news {
+            state.wake_waiting();
+        }
+        strays
+    }
+
+    /// Registers the task that runs the process. Signals that arrive afterwards wake it.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Polls the process again, and every part of it that waits.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// A deadline came: every waiting part looks at the clock.
+    pub(crate) fn alarm(&self, me: Pid) {
+        let mut state = self.state.lock();
+        if self.serial() == me.serial() {
+            state.alarm = None;
+            state.wake_waiting();
+            drop(state);
+            self.wake();
+        }
+    }
+
+    fn push(&self, message: Message) -> Result<(), Message> {
+        match self.queue.push(message) {
+            Push::First => {
+                self.wake();
+                Ok(())
+            }
+            Push::Behind => Ok(()),
+            Push::Closed(message) => Err(message),
+        }
+    }
+
+    /// Ends the process `me`: frees its name, tells its links and watchers, drops what it had, and gives the record
+    /// back. The process's own future is gone by now.
+    pub(crate) fn finish(&self, me: Pid, reason: ExitReason) {
+        let (unread, state) = self.close();
+        if let Some(alarm) = state.alarm {
+            alarm.cancel();
+        }
+        self.announce(me, &reason, state.relations);
+        let unread = bounce_all(me, unread);
+        // Values of a user's types: what their destructors do must not stop the end of the process.
+        let rest = (unread, state.inbox, state.extras);
+        let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest)));
+        drop(dropped.map_err(forget_payload));
+        self.state.lock().phase = Phase::Free;
+        self.serial.fetch_add(1, Ordering::Release);
+        node().table.release(me);
+    }
+
+    fn close(&self) -> (Batch, State) {
+        let mut state = self.state.lock();
+        let unread = self.queue.close();
+        if let Some(name) = state.name() {
+            node().names.remove(name);
+        }
+        let state = std::mem::replace(
+            &mut *state,
+            State {
+                phase: Phase::Exiting,
+                ..State::free()
+            },
+        );
+        (unread, state)
+    }
+
+    fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Box<Relations>>) {
+        let Some(relations) = relations else { return };
+        for (to, link) in relations.links {
+            if link == Link::Active {
+                let reason = reason.clone();
+                send_signal(to, Signal::Exit { from: me, reason });
+            }
+        }
+        for (monitor, to) in relations.watchers {
+            let (pid, reason) = (me, reason.clone());
+            send_signal(to, Signal::Down { monitor, pid, reason });
+        }
+        for (monitor, of) in relations.monitors {
+            send_signal(of, Signal::Demonitor { monitor });
+        }
+    }
+}
+
+thread_local! {
+    static SHOWING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, the thread runs a user's `Debug` under the lock of a record.
+pub(crate) struct Showing {
+    before: bool,
+}
+
+impl Showing {
+    pub(crate) fn begin() -> Showing {
+        Showing {
+            before: SHOWING.replace(true),
+        }
+    }
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        SHOWING.set(self.before);
+    }
+}
+
+/// Dropping the payload of a panic can panic itself.
+fn forget_payload(payload: Box<dyn Any + Send>) {
+    std::mem::forget(payload);
+}
+
+/// Answers the signals among what a process left unread; the messages come back, to be dropped.
+fn bounce_all(me: Pid, unread: Batch) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for message in unread {
+        let mut out = Outbox::new();
+        messages.extend(bounce(message, me, &mut out));
+        out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
+    }
+    messages
+}
+
+/// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
+fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
+    let receiver = Pid::local(place.number(), message.header().serial);
+    match message.downcast::<Signal>() {
+        Ok(signal) => {
+            out.extend(signal.bounce(receiver));
+            None
+        }
+        Err(message) => Some(message),
+    }
+}
+
+/// Puts a message into the mailbox of `to`.
+///
+/// # Errors
+/// Gives it back when there is no such process.
+pub(crate) fn deliver(to: Pid, mut message: Message) -> Result<(), Message> {
+    message.header_mut().serial = to.serial();
+    match node().table.get(to) {
+        Some(record) => record.push(message),
+        None => Err(message),
+    }
+}
+
+/// Sends a signal; when there is no such process, its answer comes back at once.
+pub(crate) fn send_signal(to: Pid, signal: Signal) {
+    let Err(message) = deliver(to, Message::new(signal)) else { return };
+    let mut out = Outbox::new();
+    bounce(message, to, &mut out);
+    for (back, answer) in out {
+        // An answer is not answered, so this ends here.
+        drop(deliver(back, Message::new(answer)));
+    }
+}
+
+/// Answers the call that `to` made under `alias`. A late answer disappears.
+pub(crate) fn reply(to: Pid, alias: Ref, mut message: Message) {
+    message.header_mut().alias = Some(alias);
+    drop(deliver(to, message));
+}

@@ -1,0 +1,116 @@
+//! Links and monitors.
+
+use super::current;
+use super::record::{Link, send_signal};
+use super::signal::Signal;
+use crate::ExitReason;
+use crate::node::node;
+use crate::pid::{MonitorRef, Pid};
+
+/// The message that an exit signal becomes in a process that traps exits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// The process that ended, or that called [`process::exit`](crate::process::exit).
+    pub from: Pid,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// The message that tells a watcher that the watched process ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Down {
+    /// Which monitor reports.
+    pub monitor: MonitorRef,
+    /// The process that ended.
+    pub pid: Pid,
+    /// Why; [`NoProc`](ExitReason::NoProc) when it was not alive to begin with.
+    pub reason: ExitReason,
+}
+
+/// Links the calling process and another one.
+///
+/// A link goes both ways, and there is at most one between two processes. When one of them ends with a reason other
+/// than [`Normal`](ExitReason::Normal), the other ends with it, unless it traps exits: then it gets an [`Exit`].
+/// Linking to a dead process has the effect of its death, with reason [`NoProc`](ExitReason::NoProc).
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn link(pid: Pid) {
+    let process = current::expect("process::link");
+    if pid == process.pid {
+        return;
+    }
+    let before = process.record.lock().relations_mut().links.insert(pid, Link::Active);
+    if before != Some(Link::Active) {
+        send_signal(pid, Signal::Link { from: process.pid });
+    }
+}
+
+/// Removes the link between the calling process and another one. Without a link it does nothing.
+///
+/// OTP: "Once `unlink` has returned, it is guaranteed that the link has no effect on the caller in the future."
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn unlink(pid: Pid) {
+    let process = current::expect("process::unlink");
+    let id = node().new_ref();
+    let active = process.record.update(process.pid, |state| {
+        let link = state.relations_mut().links.get_mut(&pid).filter(|link| **link == Link::Active);
+        link.map(|link| *link = Link::Unlinking(id)).is_some()
+    });
+    if active == Some(true) {
+        send_signal(pid, Signal::Unlink { from: process.pid, id });
+    }
+}
+
+/// Watches a process: one [`Down`] message comes when it ends, at once if it is not alive.
+///
+/// Monitors are one-way and add up: each call makes a new one.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let pid = spawn(async { exit("done") });
+/// let watched = process::monitor(pid);
+/// receive! {
+///     Down { monitor, pid: who, reason } if monitor == watched => {
+///         assert_eq!(who, pid);
+///         assert!(reason == ExitReason::from("done") || reason == ExitReason::NoProc);
+///     }
+/// }
+/// # });
+/// ```
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn monitor(pid: Pid) -> MonitorRef {
+    let process = current::expect("process::monitor");
+    let monitor = node().new_ref();
+    process.record.lock().relations_mut().monitors.insert(monitor, pid);
+    send_signal(
+        pid,
+        Signal::Monitor {
+            from: process.pid,
+            monitor,
+        },
+    );
+    MonitorRef(monitor)
+}
+
+/// Takes a monitor back. A [`Down`] that has arrived stays in the mailbox.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn demonitor(monitor: MonitorRef) {
+    let process = current::expect("process::demonitor");
+    let watched = process.record.lock().relations_mut().monitors.remove(&monitor.0);
+    if let Some(pid) = watched {
+        send_signal(pid, Signal::Demonitor { monitor: monitor.0 });
+    }
+}

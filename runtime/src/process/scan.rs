@@ -1,0 +1,120 @@
+//! The engine of `receive!`: looks through the mailbox, message by message, and waits for more.
+
+use super::current::{self, Current};
+use super::inbox::Cursor;
+use super::record::State;
+use crate::message::Message;
+use crate::timer::Alarm;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::task::coop;
+use tokio::time::Instant;
+
+/// One selective receive.
+///
+/// [`next`](Scan::next) gives the next message; [`keep`](Scan::keep) puts it back to its place when it does
+/// not. What is not put back was received.
+pub struct Scan {
+    process: Current,
+    deadline: Option<Instant>,
+    cursor: Cursor,
+    /// Where the message is missing that `next` gave out last.
+    held: Option<u64>,
+}
+
+impl Scan {
+    /// Begins at the oldest message. Without `timeout` it waits for ever; with a timeout of zero it looks at every
+    /// message that is there and does not wait.
+    ///
+    /// # Panics
+    /// Outside of a process.
+    #[track_caller]
+    pub fn new(timeout: Option<Duration>) -> Scan {
+        Scan {
+            process: current::expect("receive!"),
+            // A timeout too long for the clock means for ever.
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            cursor: Cursor::default(),
+            held: None,
+        }
+    }
+
+    /// The next message, or `None` when the time is up.
+    ///
+    /// # Cancel safety
+    /// When it is dropped before it resolves, no message is lost.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.settle();
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Puts the message back to where it was.
+    pub fn keep(&mut self, message: Message) {
+        if let Some(number) = self.held.take() {
+            self.process.record.lock().inbox.put_back(number, message);
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let budget = ready!(coop::poll_proceed(context));
+        let found = (self.process.record).update(self.process.pid, |state| {
+            let found = state.inbox.take(&mut self.cursor);
+            if found.is_none() {
+                wait(state, &self.process, context, self.deadline);
+            } else {
+                state.reductions += 1;
+            }
+            found
+        });
+        match found.flatten() {
+            Some((number, message)) => {
+                budget.made_progress();
+                self.held = Some(number);
+                Poll::Ready(Some(message))
+            }
+            None if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.held.take().is_some() {
+            self.process.record.lock().inbox.settle();
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// Sees to it that the caller is polled again when something arrives, or at the deadline.
+pub(super) fn wait(state: &mut State, process: &Current, context: &Context<'_>, deadline: Option<Instant>) {
+    if !current::is_task_waker(context.waker()) {
+        state.wait(context.waker());
+    }
+    let Some(deadline) = deadline else { return };
+    match &state.alarm {
+        Some(alarm) if alarm.at() <= deadline => {}
+        _ => {
+            let before = state.alarm.replace(Alarm::set(deadline, process.pid));
+            if let Some(alarm) = before {
+                alarm.cancel();
+            }
+        }
+    }
+}
+
+/// Tries one arm on a message: `arm` gets the value when it has the arm's type, and gives it back when it does not match.
+///
+/// # Errors
+/// The message, when the arm did not take it.
+pub fn try_arm<T, B>(message: Message, arm: impl FnOnce(T) -> Result<B, T>) -> Result<B, Message>
+where
+    T: crate::Term,
+{
+    arm(message.downcast::<T>()?).map_err(Message::new)
+}

@@ -1,0 +1,137 @@
+//! A process as a task: the future that a spawn gave, polled between signals.
+
+use super::current::{self, enter};
+use super::record::{Link, Phase, Record};
+use crate::node::node;
+use crate::pid::{Pid, Ref};
+use crate::reason::reason_of_unwinding;
+use crate::{ExitReason, report};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::runtime::Handle;
+
+/// The future of a process, with its type forgotten: what a spawn instantiates ends here.
+pub(crate) type Body = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How a process begins.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) link: bool,
+    /// The spawner watches the process under this reference.
+    pub(crate) monitor: Option<Ref>,
+}
+
+/// Begins a process that runs `body`. It is in the table, linked and watched before its first step.
+pub(crate) fn start(body: Body, start: Start) -> Pid {
+    let (pid, _) = begin(start);
+    run(pid, body);
+    pid
+}
+
+/// Runs `body` as a process that has begun.
+pub(crate) fn run(pid: Pid, body: Body) {
+    let record = node().table.get(pid).expect("a process that was not run has not ended");
+    let task = Task {
+        pid,
+        record,
+        body: Some(body),
+    };
+    match Handle::try_current() {
+        Ok(handle) => drop(handle.spawn(task)),
+        Err(_) => drop(node().runtime().spawn(task)),
+    }
+}
+
+/// Makes a living process without anything that runs it.
+pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
+    let (pid, record) = node().table.acquire();
+    let parent = current::get();
+    record.begin(parent.map(|parent| parent.pid), current::group_leader());
+    let Some(parent) = parent else { return (pid, record) };
+    if start.link {
+        let mut state = parent.record.lock();
+        state.relations_mut().links.insert(pid, Link::Active);
+        drop(state);
+        record.lock().relations_mut().links.insert(parent.pid, Link::Active);
+    }
+    if let Some(monitor) = start.monitor {
+        let mut state = parent.record.lock();
+        state.relations_mut().monitors.insert(monitor, pid);
+        drop(state);
+        record.lock().relations_mut().watchers.insert(monitor, parent.pid);
+    }
+    (pid, record)
+}
+
+struct Task {
+    pid: Pid,
+    record: &'static Record,
+    /// `None` once the process ended.
+    body: Option<Body>,
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        let reason = match task.step(context) {
+            Poll::Ready(reason) => reason,
+            Poll::Pending => return Poll::Pending,
+        };
+        task.end(reason);
+        Poll::Ready(())
+    }
+}
+
+impl Task {
+    fn step(&mut self, context: &mut Context<'_>) -> Poll<ExitReason> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(ExitReason::Normal);
+        };
+        if let Some(reason) = next_step(self.pid, self.record, context.waker()) {
+            return Poll::Ready(reason);
+        }
+        let _entered = enter(self.pid, self.record, context.waker());
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(ExitReason::Normal),
+            Err(payload) => Poll::Ready(reason_of_unwinding(payload)),
+        }
+    }
+
+    fn end(&mut self, reason: ExitReason) {
+        let Some(body) = self.body.take() else { return };
+        let reason = {
+            let _entered = enter(self.pid, self.record, Waker::noop());
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+            let reason = match dropped {
+                Ok(()) => reason,
+                Err(payload) => reason_of_unwinding(payload),
+            };
+            report::crash(self.pid, &reason);
+            reason
+        };
+        self.record.finish(self.pid, reason);
+    }
+}
+
+/// A task that is dropped unfinished, because its runtime shuts down, ends its process as a kill does.
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.end(ExitReason::Killed);
+    }
+}
+
+/// What precedes each poll of a process: signals take effect. `Some` when one of them ends it.
+pub(crate) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Option<ExitReason> {
+    record.register(waker);
+    let ended = record.update(pid, |state| {
+        debug_assert_eq!(state.phase, Phase::Alive);
+        state.reductions += 1;
+        state.exit.take()
+    });
+    ended.unwrap_or(Some(ExitReason::Killed))
+}

@@ -1,0 +1,266 @@
+//! Exit reasons, and how code gives one: by returning, by [`exit`], or by a panic.
+
+use crate::message::Term;
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::{Arc, Once};
+
+/// Why a process ended.
+///
+/// `Normal`, `Shutdown` and `ShutdownWith` are orderly ends; everything else is a crash to those who are linked to
+/// the process and to its supervisor.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// The process did its work and returned. Linked processes do not mind.
+    Normal,
+    /// The process was told to stop, usually by its supervisor.
+    Shutdown,
+    /// Like `Shutdown`, and says more.
+    ShutdownWith(Value),
+    /// As a signal: ends the receiver, whether it traps exits or not.
+    Kill,
+    /// The process was ended by a `Kill` signal. This is what its links see.
+    Killed,
+    /// There is no such process.
+    NoProc,
+    /// The process panicked.
+    Panic(Arc<Panic>),
+    /// Any other reason: see [`ExitReason::other`].
+    Other(Value),
+}
+
+/// What a panic said, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panic {
+    /// The text given to `panic!`.
+    pub message: String,
+    /// `file:line:column` of the panic, empty when it is not known.
+    pub location: String,
+}
+
+/// A shared value inside an exit reason.
+#[derive(Clone)]
+pub struct Value(Arc<dyn AnyValue>);
+
+trait AnyValue: fmt::Debug + Any + Send + Sync {}
+
+impl<T: fmt::Debug + Any + Send + Sync> AnyValue for T {}
+
+impl Value {
+    fn new<T: Term + Sync>(value: T) -> Value {
+        Value(Arc::new(value))
+    }
+
+    /// The value, if it has the type `T`.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        let any: &dyn Any = &*self.0;
+        any.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ExitReason {
+    /// A reason of your own: any value that can be shown and shared.
+    ///
+    /// ```
+    /// use crabtree::ExitReason;
+    ///
+    /// #[derive(Debug)]
+    /// struct OutOfRange(i32);
+    ///
+    /// let reason = ExitReason::other(OutOfRange(7));
+    /// assert_eq!(reason.downcast_ref::<OutOfRange>().unwrap().0, 7);
+    /// assert_eq!(ExitReason::from("boom"), ExitReason::other("boom"));
+    /// ```
+    pub fn other<T: Term + Sync>(value: T) -> ExitReason {
+        ExitReason::Other(Value::new(value))
+    }
+
+    /// [`ShutdownWith`](ExitReason::ShutdownWith) that value.
+    pub fn shutdown_with<T: Term + Sync>(value: T) -> ExitReason {
+        ExitReason::ShutdownWith(Value::new(value))
+    }
+
+    /// The value inside `Other` or `ShutdownWith`, if it has the type `T`.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        match self {
+            ExitReason::Other(value) | ExitReason::ShutdownWith(value) => value.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the reason is exactly `Normal`, the one that linked processes ignore.
+    pub fn is_normal(&self) -> bool {
+        matches!(self, ExitReason::Normal)
+    }
+
+    /// Whether this is an orderly end: `Normal`, `Shutdown` or `ShutdownWith`. A transient child is restarted after
+    /// any other.
+    pub fn is_orderly(&self) -> bool {
+        matches!(
+            self,
+            ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)
+        )
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitReason::Normal => f.write_str("normal"),
+            ExitReason::Shutdown => f.write_str("shutdown"),
+            ExitReason::ShutdownWith(value) => write!(f, "shutdown: {value:?}"),
+            ExitReason::Kill => f.write_str("kill"),
+            ExitReason::Killed => f.write_str("killed"),
+            ExitReason::NoProc => f.write_str("noproc"),
+            ExitReason::Panic(panic) if panic.location.is_empty() => write!(f, "(panic) {}", panic.message),
+            ExitReason::Panic(panic) => write!(f, "(panic) {} at {}", panic.message, panic.location),
+            ExitReason::Other(value) => write!(f, "{value:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Two reasons are equal when they are the same variant and show the same text.
+impl PartialEq for ExitReason {
+    fn eq(&self, other: &ExitReason) -> bool {
+        use ExitReason::{Other, Panic, ShutdownWith};
+        match (self, other) {
+            (Other(a), Other(b)) | (ShutdownWith(a), ShutdownWith(b)) => {
+                Arc::ptr_eq(&a.0, &b.0) || format!("{a:?}") == format!("{b:?}")
+            }
+            (Panic(a), Panic(b)) => a == b,
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+}
+
+impl From<&'static str> for ExitReason {
+    fn from(reason: &'static str) -> ExitReason {
+        ExitReason::other(reason)
+    }
+}
+
+impl From<String> for ExitReason {
+    fn from(reason: String) -> ExitReason {
+        ExitReason::other(reason)
+    }
+}
+
+/// What unwinds when code calls [`exit`].
+struct ExitPayload(ExitReason);
+
+/// Ends the calling process with a reason.
+///
+/// It unwinds, so destructors run; no panic message is printed. Outside of a process the unwinding goes on until
+/// something catches it, like a panic does.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let (pid, monitor) = spawn_monitor(async { exit("boom") });
+/// receive! {
+///     Down { reason, .. } => assert_eq!(reason, ExitReason::from("boom")),
+/// }
+/// # });
+/// ```
+pub fn exit(reason: impl Into<ExitReason>) -> ! {
+    unwind(reason.into())
+}
+
+fn unwind(reason: ExitReason) -> ! {
+    std::panic::resume_unwind(Box::new(ExitPayload(reason)))
+}
+
+/// The reason inside the payload of a caught unwinding that [`exit`] began.
+///
+/// # Errors
+/// Gives the payload back when it is another one: that of a panic.
+pub fn exit_payload(payload: Box<dyn Any + Send>) -> Result<ExitReason, Box<dyn Any + Send>> {
+    payload.downcast::<ExitPayload>().map(|payload| payload.0)
+}
+
+/// The reason for which code that unwound with this payload ended.
+pub(crate) fn reason_of_unwinding(payload: Box<dyn Any + Send>) -> ExitReason {
+    match exit_payload(payload) {
+        Ok(reason) => reason,
+        Err(payload) => {
+            let message = text_of(&*payload);
+            // A panic that the process caught itself may have come before.
+            let seen = last_panic().filter(|panic| panic.message == message);
+            let location = seen.map(|panic| panic.location).unwrap_or_default();
+            ExitReason::Panic(Arc::new(Panic { message, location }))
+        }
+    }
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic whose payload is not text".to_owned())
+}
+
+/// A panic as the panic hook saw it.
+#[derive(Debug, Clone)]
+pub struct PanicInfo {
+    /// The text given to `panic!`.
+    pub message: String,
+    /// `file:line:column`.
+    pub location: String,
+    /// The stack at the panic; empty unless `RUST_BACKTRACE` asks for one.
+    pub backtrace: String,
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<PanicInfo>> = const { RefCell::new(None) };
+}
+
+/// Takes what the last panic of a process on this thread said.
+pub fn last_panic() -> Option<PanicInfo> {
+    LAST_PANIC.take()
+}
+
+/// Makes panics of processes quiet: they become exit reasons and crash reports. Others go where they went before.
+pub(crate) fn install_panic_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if crate::process::current::is_inside() {
+                let backtrace = std::backtrace::Backtrace::capture();
+                let seen = PanicInfo {
+                    message: text_of_hook(info),
+                    location: info.location().map(ToString::to_string).unwrap_or_default(),
+                    backtrace: match backtrace.status() {
+                        std::backtrace::BacktraceStatus::Captured => backtrace.to_string(),
+                        _ => String::new(),
+                    },
+                };
+                LAST_PANIC.set(Some(seen));
+            } else {
+                previous(info);
+            }
+        }));
+    });
+}
+
+fn text_of_hook(info: &std::panic::PanicHookInfo<'_>) -> String {
+    info.payload_as_str()
+        .unwrap_or("a panic whose payload is not text")
+        .to_owned()
+}

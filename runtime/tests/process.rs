@@ -1,0 +1,359 @@
+//! What processes promise: messages, links, monitors, exits, names, timers.
+
+use crabtree::prelude::*;
+use crabtree::process::Attached;
+
+/// Runs the body as a process on a clock that stands still until everybody waits.
+fn check<F: Future>(body: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
+}
+
+/// Waits until `pid` is gone, and says why.
+async fn end_of(pid: Pid) -> ExitReason {
+    let watched = process::monitor(pid);
+    receive! { Down { monitor, reason, .. } if monitor == watched => reason }
+}
+
+#[test]
+fn messages_of_one_sender_arrive_in_order() {
+    check(async {
+        let parent = me();
+        spawn(async move {
+            for n in 0..1000 {
+                send(parent, n);
+            }
+        });
+        for expected in 0..1000 {
+            receive! { n: i32 => assert_eq!(n, expected) }
+        }
+    });
+}
+
+#[test]
+fn an_exit_signal_never_overtakes_a_message() {
+    check(async {
+        for _ in 0..100 {
+            let parent = me();
+            process::flag(Flag::TrapExit, true);
+            let child = spawn_link(async move {
+                send(parent, "last words");
+                exit("done")
+            });
+            receive! { message => assert!(message.is::<&str>(), "{message:?} came first") }
+            receive! { Exit { from, reason } => assert_eq!((from, reason), (child, ExitReason::from("done"))) }
+        }
+    });
+}
+
+#[test]
+fn a_link_takes_both_ways() {
+    check(async {
+        let other = spawn(process::sleep(secs(60)));
+        let linked = spawn(async move {
+            process::link(other);
+            exit("boom")
+        });
+        assert_eq!(end_of(linked).await, ExitReason::from("boom"));
+        assert_eq!(end_of(other).await, ExitReason::from("boom"));
+    });
+}
+
+#[test]
+fn a_normal_end_does_not_touch_links() {
+    check(async {
+        let child = spawn_link(async {});
+        assert_eq!(end_of(child).await, ExitReason::Normal);
+        process::sleep(ms(1)).await;
+        assert_eq!(process::info(me()).unwrap().links, []);
+    });
+}
+
+#[test]
+fn a_chain_of_links_falls_with_one_reason() {
+    check(async {
+        let mut pids = vec![spawn(process::sleep(secs(60)))];
+        for _ in 0..50 {
+            let previous = *pids.last().unwrap();
+            pids.push(spawn(async move {
+                process::link(previous);
+                process::sleep(secs(60)).await;
+            }));
+        }
+        process::sleep(ms(1)).await;
+        process::exit(pids[25], "cut");
+        for pid in pids {
+            let reason = end_of(pid).await;
+            assert!(reason == ExitReason::from("cut") || reason == ExitReason::NoProc, "{reason}");
+        }
+    });
+}
+
+#[test]
+fn linking_to_the_dead_gives_noproc() {
+    check(async {
+        let dead = spawn(async {});
+        end_of(dead).await;
+        process::flag(Flag::TrapExit, true);
+        process::link(dead);
+        receive! { Exit { from, reason } => assert_eq!((from, reason), (dead, ExitReason::NoProc)) }
+    });
+}
+
+#[test]
+fn after_unlink_no_exit_comes() {
+    check(async {
+        let child = spawn_link(async { receive! { "go" => exit("boom") } });
+        process::unlink(child);
+        send(child, "go");
+        assert_eq!(end_of(child).await, ExitReason::from("boom"));
+        assert!(process::is_alive(me()));
+    });
+}
+
+#[test]
+fn a_link_made_again_after_unlink_holds() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let child = spawn_link(async { receive! { "go" => exit("boom") } });
+        process::unlink(child);
+        process::link(child);
+        send(child, "go");
+        receive! { Exit { from, .. } => assert_eq!(from, child) }
+    });
+}
+
+/// OTP's table of exit signals: what becomes of a receiver, by whether it traps and by the reason.
+#[test]
+fn exit_signals_have_the_effects_of_otps_table() {
+    #[derive(Debug, PartialEq)]
+    enum Effect {
+        Ignored,
+        Message(ExitReason),
+        Ends(ExitReason),
+    }
+    use Effect::{Ends, Ignored, Message};
+    let boom = ExitReason::from("boom");
+    let table = [
+        (false, ExitReason::Normal, Ignored),
+        (false, boom.clone(), Ends(boom.clone())),
+        (false, ExitReason::Shutdown, Ends(ExitReason::Shutdown)),
+        (false, ExitReason::Kill, Ends(ExitReason::Killed)),
+        (true, ExitReason::Normal, Message(ExitReason::Normal)),
+        (true, boom.clone(), Message(boom)),
+        (true, ExitReason::Shutdown, Message(ExitReason::Shutdown)),
+        (true, ExitReason::Kill, Ends(ExitReason::Killed)),
+    ];
+    for (traps, reason, expected) in table {
+        let seen = check(async {
+            let parent = me();
+            let child = spawn(async move {
+                process::flag(Flag::TrapExit, traps);
+                send(parent, "ready");
+                receive! { Exit { reason, .. } => send(parent, reason) }
+            });
+            receive! { "ready" => () }
+            process::exit(child, reason.clone());
+            let watched = process::monitor(child);
+            receive! {
+                reason: ExitReason => Message(reason),
+                Down { monitor, reason, .. } if monitor == watched => Ends(reason),
+                after secs(1) => Ignored,
+            }
+        });
+        assert_eq!(seen, expected, "traps: {traps}, reason: {reason}");
+    }
+}
+
+#[test]
+fn a_process_can_end_itself_with_normal() {
+    let ended = check(async {
+        let child = spawn(async {
+            process::exit(me(), ExitReason::Normal);
+            process::sleep(secs(1)).await;
+            exit("it went on")
+        });
+        end_of(child).await
+    });
+    assert_eq!(ended, ExitReason::Normal);
+}
+
+#[test]
+fn a_panic_is_a_reason_with_message_and_place() {
+    let reason = check(async { end_of(spawn(async { panic!("{} is too many", 3) })).await });
+    let ExitReason::Panic(panic) = reason else {
+        panic!("{reason} is not a panic");
+    };
+    assert_eq!(panic.message, "3 is too many");
+    assert!(panic.location.contains("process.rs"), "{}", panic.location);
+}
+
+#[test]
+fn a_monitor_of_the_dead_reports_noproc() {
+    check(async {
+        let dead = spawn(async {});
+        end_of(dead).await;
+        assert_eq!(end_of(dead).await, ExitReason::NoProc);
+    });
+}
+
+#[test]
+fn a_monitor_taken_back_reports_nothing() {
+    check(async {
+        let (child, monitor) = spawn_monitor(async { receive! { "go" => () } });
+        process::demonitor(monitor);
+        send(child, "go");
+        end_of(child).await;
+        assert_eq!(process::info(me()).unwrap().messages, [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn receive_takes_the_first_that_matches_and_keeps_the_others_in_order() {
+    check(async {
+        for message in ["a", "b", "c"] {
+            send(me(), message);
+        }
+        send(me(), 7);
+        receive! { n: i32 => assert_eq!(n, 7) }
+        receive! { "b" => () }
+        assert_eq!(process::info(me()).unwrap().messages, ["\"a\"", "\"c\""]);
+    });
+}
+
+#[test]
+fn a_receive_gives_up_when_its_time_is_over_and_not_before() {
+    check(async {
+        let start = tokio::time::Instant::now();
+        let seen = receive! { text: &str => text, after ms(1000) => "nothing" };
+        assert_eq!((seen, start.elapsed()), ("nothing", ms(1000)));
+        send(me(), "there");
+        assert_eq!(receive! { text: &str => text, after ms(0) => "nothing" }, "there");
+        assert_eq!(receive! { text: &str => text, after ms(0) => "nothing" }, "nothing");
+    });
+}
+
+#[test]
+fn names_are_free_before_the_end_is_announced() {
+    check(async {
+        for round in 0..100 {
+            let (child, _) = spawn_monitor(async { receive! { "go" => () } });
+            process::register(child, "phoenix").unwrap_or_else(|error| panic!("round {round}: {error}"));
+            send("phoenix", "go").unwrap();
+            receive! { Down { .. } => assert_eq!(process::whereis("phoenix"), None) }
+        }
+    });
+}
+
+#[test]
+fn register_says_what_is_wrong() {
+    check(async {
+        process::register(me(), "register-one").unwrap();
+        let again = process::register(me(), "register-two").unwrap_err();
+        assert!(again.to_string().contains("registered as \"register-one\" already"), "{again}");
+        let other = spawn(process::sleep(secs(60)));
+        let taken = process::register(other, "register-one").unwrap_err();
+        assert!(taken.to_string().contains("belongs to"), "{taken}");
+        process::unregister("register-one").unwrap();
+        assert!(process::unregister("register-one").is_err());
+        process::exit(other, ExitReason::Kill);
+        let dead = process::register(other, "register-one").unwrap_err();
+        assert!(dead.to_string().contains("not alive"), "{dead}");
+    });
+}
+
+#[test]
+fn timers_fire_in_time_and_a_cancelled_one_never() {
+    check(async {
+        process::send_after(me(), "late", ms(300));
+        process::send_after(me(), "soon", ms(100));
+        let cancelled = process::send_after(me(), "never", ms(200));
+        assert_eq!(process::cancel_timer(cancelled), Some(ms(200)));
+        assert_eq!(process::cancel_timer(cancelled), None);
+        let start = tokio::time::Instant::now();
+        receive! { text: &str => assert_eq!((text, start.elapsed()), ("soon", ms(100))) }
+        receive! { text: &str => assert_eq!((text, start.elapsed()), ("late", ms(300))) }
+    });
+}
+
+#[test]
+fn two_receives_at_once_are_both_woken() {
+    check(async {
+        process::send_after(me(), 1_u8, ms(10));
+        process::send_after(me(), 2_u16, ms(20));
+        let parts: Vec<std::pin::Pin<Box<dyn Future<Output = u16>>>> = vec![
+            Box::pin(async { receive! { n: u16 => n } }),
+            Box::pin(async { receive! { n: u8 => u16::from(n) } }),
+        ];
+        assert_eq!(futures::future::join_all(parts).await, [2, 1]);
+    });
+}
+
+#[test]
+fn the_dictionary_belongs_to_its_process() {
+    check(async {
+        assert!(process::put("count", 1).is_none());
+        assert_eq!(process::put("count", 2).unwrap().downcast::<i32>().unwrap(), 1);
+        let parent = me();
+        spawn(async move { send(parent, process::get::<i32>("count")) });
+        receive! { seen: Option<i32> => assert_eq!(seen, None) }
+        assert_eq!(process::get::<i32>("count"), Some(2));
+        assert_eq!(process::get::<String>("count"), None, "another type");
+        assert!(process::delete("count").is_some());
+        assert_eq!(process::get_keys(), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn a_dead_process_leaves_nothing_behind() {
+    let value = std::sync::Arc::new(());
+    check(async {
+        let held = value.clone();
+        let (child, _) = spawn_monitor(async move {
+            process::put("held", held.clone());
+            process::send_after(me(), held.clone(), secs(60));
+            receive! { "never" => drop(held) }
+        });
+        send(child, value.clone());
+        process::exit(child, "boom");
+        receive! { Down { .. } => assert_eq!(process::info(child), None) }
+        assert!(!process::list().contains(&child));
+    });
+    assert_eq!(std::sync::Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn a_process_whose_runtime_stops_is_killed() {
+    let child = check(async { spawn(process::sleep(secs(60))) });
+    assert!(!process::is_alive(child));
+}
+
+#[test]
+fn messages_for_the_dead_do_not_reach_their_successor() {
+    check(async {
+        let dead = spawn(async {});
+        end_of(dead).await;
+        send(dead, "for the dead");
+        assert!(!process::is_alive(dead));
+        assert_eq!(process::info(dead), None);
+    });
+}
+
+#[test]
+fn a_debug_that_asks_about_its_own_process_does_not_lock_it_up() {
+    struct Nosy;
+    impl std::fmt::Debug for Nosy {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let asked = process::info(me()).is_some();
+            write!(f, "asked: {asked}")
+        }
+    }
+    check(async {
+        send(me(), Nosy);
+        assert_eq!(process::info(me()).unwrap().messages, ["asked: false"]);
+    });
+}
