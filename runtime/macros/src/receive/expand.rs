@@ -52,12 +52,19 @@ pub(crate) fn expand(receive: &Receive) -> TokenStream {
         .map(|(arm, variant)| body(arm, variant));
     let keep = (!receive.arms.iter().any(takes_everything)).then(|| code!(scan.keep(message);));
 
-    let (timeout, no_message) = match &receive.after {
+    let (scan, no_message) = match &receive.after {
         Some(after) => {
             let duration = &after.duration;
-            (code!(Some(#duration)), code!(break __Received::After))
+            let scan = code! {
+                let timeout: ::core::time::Duration = #duration;
+                let mut scan = ::crabtree::__private::Scan::new(::core::option::Option::Some(timeout));
+            };
+            (scan, code!(break __Received::After))
         }
-        None => (code!(None), code!(::core::unreachable!())),
+        None => (
+            code!(let mut scan = ::crabtree::__private::Scan::new(::core::option::Option::None);),
+            code!(::core::unreachable!()),
+        ),
     };
     let (after_variant, after_body) = receive
         .after
@@ -72,7 +79,7 @@ pub(crate) fn expand(receive: &Receive) -> TokenStream {
         {
             enum __Received<#(#types),*> { #(#variants(#types),)* #after_variant }
             match {
-                let mut scan = ::crabtree::__private::Scan::new(::core::option::Option::#timeout);
+                #scan
                 loop {
                     let message = match scan.next().await {
                         ::core::option::Option::Some(message) => message,
@@ -111,15 +118,16 @@ fn attempt(arm: &Arm, variant: &Ident) -> TokenStream {
             let names = bindings.iter().map(|binding| &binding.name);
             let turbofish = ty.as_ref().map(|ty| code!(::<#ty, _>));
             // What the compiler has to say about the type of the message, it says at the pattern.
-            let closure = quote_spanned! {Span::mixed_site().located_at(pattern.span())=>
-                |value| match value {
+            let at_pattern = Span::mixed_site().located_at(pattern.span());
+            let attempt = quote_spanned! {at_pattern=>
+                ::crabtree::__private::try_arm #turbofish (message, |value| match value {
                     #pattern #guard => ::core::result::Result::Ok((#(#names,)*)),
                     #[allow(unreachable_patterns)]
                     value => ::core::result::Result::Err(value),
-                }
+                })
             };
             code! {
-                let message = match ::crabtree::__private::try_arm #turbofish (message, #closure) {
+                let message = match #attempt {
                     ::core::result::Result::Ok(bindings) => break __Received::#variant(bindings),
                     ::core::result::Result::Err(message) => message,
                 };

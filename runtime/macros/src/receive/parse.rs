@@ -161,6 +161,12 @@ fn parse_after(input: ParseStream<'_>) -> Result<After> {
         ));
     }
     let duration = input.parse::<Expr>()?;
+    if let Expr::Lit(number) = &duration {
+        return Err(Error::new(
+            number.span(),
+            "a number is not a duration: write `after ms(…) => …` or `after secs(…) => …`",
+        ));
+    }
     if input.peek(Token![if]) {
         return Err(input.error("`after` has no guard: it takes `after DURATION => …`"));
     }

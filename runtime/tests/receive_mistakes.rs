@@ -1,0 +1,6 @@
+//! What `receive!` says about mistakes.
+
+#[test]
+fn a_mistake_is_told_at_its_place_with_what_is_accepted() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

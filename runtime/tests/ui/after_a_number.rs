@@ -1,0 +1,10 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        "ping" => (),
+        after 1000 => (),
+    }
+}
+
+fn main() {}

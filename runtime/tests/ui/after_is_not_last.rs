@@ -1,0 +1,10 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        after ms(10) => (),
+        "ping" => (),
+    }
+}
+
+fn main() {}

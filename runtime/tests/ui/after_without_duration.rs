@@ -1,0 +1,10 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        "ping" => (),
+        after => (),
+    }
+}
+
+fn main() {}

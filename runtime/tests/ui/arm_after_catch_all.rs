@@ -1,0 +1,10 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        message => drop(message),
+        "ping" => (),
+    }
+}
+
+fn main() {}

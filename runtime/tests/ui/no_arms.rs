@@ -1,0 +1,7 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {}
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use crabtree::prelude::*;
+
+fn wait() {
+    receive! { "ping" => () }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        "ping": String => (),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use crabtree::prelude::*;
+
+async fn wait() {
+    receive! {
+        text: std::rc::Rc<str> => drop(text),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use crabtree::prelude::*;
+
+struct Quiet;
+
+async fn wait() {
+    receive! {
+        Quiet => (),
+    }
+}
+
+fn main() {}
