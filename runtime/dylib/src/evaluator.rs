@@ -49,7 +49,7 @@ impl Runtime {
     {
         let host = Host::get();
         let cell = host.running_cell();
-        let (end, result) = host.tokio().block_on(run(host, cell, pin!(future)));
+        let (end, result) = runtime::block_on(run(host, cell, pin!(future)));
         host.send(&ToKernel::Outcome { cell, end });
         match result {
             Ok(output) => output,
@@ -138,7 +138,7 @@ fn unwound(payload: Box<dyn Any + Send>) -> (CellEnd, Box<dyn Any + Send>) {
     let end = match process::last_panic() {
         Some(panic) => CellEnd::Panicked {
             message: panic.message,
-            location: panic.location,
+            location: Some(panic.location),
             backtrace: panic.backtrace,
         },
         None => CellEnd::Panicked { message: panic_message(&*payload), location: None, backtrace: String::new() },
@@ -170,10 +170,10 @@ enum Request {
 }
 
 impl Evaluator {
-    /// Starts an evaluator and the task that keeps it. Call it within tokio.
-    pub(crate) fn start(group_leader: Pid) -> Evaluator {
+    /// Starts an evaluator and the task that keeps it.
+    pub(crate) fn start() -> Evaluator {
         let (requests, received) = mpsc::unbounded_channel();
-        tokio::spawn(keep(Attached::new(group_leader), received));
+        runtime::block_on(async { tokio::spawn(keep(received)) });
         Evaluator { requests }
     }
 
@@ -206,7 +206,8 @@ impl Loan {
 
     /// Lets a new evaluator take over from one that died of `reason`.
     fn replace(&mut self, reason: &ExitReason) -> Replaced {
-        let (successor, replaced) = succeed(self.attached(), reason, self.group_leader);
+        let group_leader = self.group_leader;
+        let (successor, replaced) = succeed(self.attached(), reason, group_leader);
         self.attached = Some(successor);
         replaced
     }
@@ -222,7 +223,8 @@ impl Drop for Loan {
 }
 
 fn succeed(dead: &Attached, reason: &ExitReason, group_leader: Pid) -> (Attached, Replaced) {
-    let successor = Attached::new(group_leader);
+    let successor = Attached::new();
+    process::set_group_leader(successor.pid(), group_leader);
     let replaced = Replaced {
         evaluator: dead.pid().to_string(),
         reason: reason.to_string(),
@@ -232,9 +234,10 @@ fn succeed(dead: &Attached, reason: &ExitReason, group_leader: Pid) -> (Attached
 }
 
 /// Keeps the evaluator between cells.
-async fn keep(mut attached: Attached, mut requests: mpsc::UnboundedReceiver<Request>) {
+async fn keep(mut requests: mpsc::UnboundedReceiver<Request>) {
+    let mut attached = Attached::new();
+    let mut group_leader = process::group_leader();
     let mut replaced = None;
-    let mut group_leader = process::info(attached.pid()).map_or(attached.pid(), |info| info.group_leader);
     loop {
         let request = tokio::select! {
             biased;

@@ -9,25 +9,14 @@ use super::Host;
 /// Sends what processes write to the kernel, under one cell's number.
 #[derive(Debug)]
 pub(super) struct CellDevice {
-    /// Where and as what to send; nothing before the first cell.
-    destination: Option<(&'static Host, u64)>,
+    host: &'static Host,
+    cell: u64,
 }
 
 impl CellDevice {
     /// The device of a cell.
     pub(super) fn of(host: &'static Host, cell: u64) -> CellDevice {
-        CellDevice { destination: Some((host, cell)) }
-    }
-
-    /// A device for the time before the first cell. Nothing runs then that could write.
-    pub(super) fn nowhere() -> CellDevice {
-        CellDevice { destination: None }
-    }
-
-    fn send(&self, message: impl FnOnce(u64) -> ToKernel) {
-        if let Some((host, cell)) = self.destination {
-            host.send(&message(cell));
-        }
+        CellDevice { host, cell }
     }
 }
 
@@ -37,17 +26,17 @@ impl Device for CellDevice {
             Stream::Stdout => crabtree_link::Stream::Stdout,
             Stream::Stderr => crabtree_link::Stream::Stderr,
         };
-        self.send(|cell| ToKernel::Output { cell, stream, text: text.to_owned() });
+        self.host.send(&ToKernel::Output { cell: self.cell, stream, text: text.to_owned() });
     }
 
     fn display(&self, display: Display) {
         let Display { bundle, display_id, update } = display;
         let bundle = representations(&bundle);
-        self.send(|cell| ToKernel::Display { cell, bundle, display_id, update });
+        self.host.send(&ToKernel::Display { cell: self.cell, bundle, display_id, update });
     }
 
     fn clear(&self, wait: bool) {
-        self.send(|cell| ToKernel::Clear { cell, wait });
+        self.host.send(&ToKernel::Clear { cell: self.cell, wait });
     }
 }
 

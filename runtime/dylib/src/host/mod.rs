@@ -28,7 +28,6 @@ static HOST: OnceLock<Host> = OnceLock::new();
 #[derive(Debug)]
 pub(crate) struct Host {
     link: Mutex<UnixStream>,
-    tokio: tokio::runtime::Runtime,
     evaluator: Evaluator,
     capture: Capture,
     state: Mutex<State>,
@@ -75,14 +74,10 @@ impl Host {
         frame::write(&mut stderr, &Opening::Stderr { pid })?;
         let capture = Capture::new(stderr)?;
 
-        let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("crabtree").build()?;
-        let context = tokio.enter();
-        let evaluator = Evaluator::start(process_io::device(Arc::new(CellDevice::nowhere())));
-        drop(context);
+        let evaluator = Evaluator::start();
         let reader = link.try_clone()?;
         let host = Host {
             link: Mutex::new(link),
-            tokio,
             evaluator,
             capture,
             state: Mutex::default(),
@@ -90,11 +85,6 @@ impl Host {
             interrupt: Notify::new(),
         };
         Ok((host, reader))
-    }
-
-    /// The runtime under the processes.
-    pub(crate) fn tokio(&self) -> &tokio::runtime::Runtime {
-        &self.tokio
     }
 
     /// The process that cells run in.
