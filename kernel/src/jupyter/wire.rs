@@ -153,7 +153,7 @@ fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jupyter::message::Content;
+    use crate::jupyter::message::{Content, Header};
     use serde_json::json;
 
     fn message() -> Message {
