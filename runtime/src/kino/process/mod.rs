@@ -10,3 +10,6 @@ mod text;
 mod tree;
 
 pub use layout::Direction;
+
+#[cfg(test)]
+mod tests;

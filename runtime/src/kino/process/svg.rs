@@ -62,7 +62,7 @@ const FONTS: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mon
 /// Draws `tree`; without a direction the one that fits.
 pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
     let visits = tree.root.walk();
-    let cards: Vec<Card> = visits
+    let cards: Vec<Card<'_>> = visits
         .iter()
         .map(|visit| Card::new(visit.node, visit.parent.is_none()))
         .collect();
