@@ -12,6 +12,10 @@ use std::ptr::{self, NonNull};
 /// What can be sent: any value that can be shown, moved to another thread, and that borrows nothing.
 ///
 /// It is implemented for every such type; there is nothing to implement by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a message",
+    note = "a message is any value that is `Debug`, `Send` and `'static`: add #[derive(Debug)], own what it borrows"
+)]
 pub trait Term: fmt::Debug + Send + 'static {}
 
 impl<T: fmt::Debug + Send + 'static> Term for T {}

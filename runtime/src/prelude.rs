@@ -3,6 +3,8 @@
 //! No name in it shadows one of std's prelude. The printing macros are not in it, because std's would win: bring them
 //! into scope by name, `use crabtree::println;`.
 
+pub use crate::gen_server::{Caller, GenServer, HandleCall, HandleCast, Init, Next, Reply, Server, named};
+pub use crate::supervisor::{ChildSpec, Restart, Shutdown, Strategy, Supervisor, SupervisorRef, child_spec};
 pub use crate::{
     Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, exit, gen_server, io,
     kino, me, ms, process, receive, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys,

@@ -60,6 +60,17 @@ impl Value {
     }
 }
 
+/// Text without quotes, anything else as `Debug` shows it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.downcast_ref::<&str>().copied();
+        match text.or_else(|| self.downcast_ref::<String>().map(String::as_str)) {
+            Some(text) => f.write_str(text),
+            None => fmt::Debug::fmt(self, f),
+        }
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -116,20 +127,23 @@ impl fmt::Display for ExitReason {
         match self {
             ExitReason::Normal => f.write_str("normal"),
             ExitReason::Shutdown => f.write_str("shutdown"),
-            ExitReason::ShutdownWith(value) => write!(f, "shutdown: {value:?}"),
+            ExitReason::ShutdownWith(value) => write!(f, "shutdown: {value}"),
             ExitReason::Kill => f.write_str("kill"),
             ExitReason::Killed => f.write_str("killed"),
             ExitReason::NoProc => f.write_str("noproc"),
             ExitReason::Panic(panic) if panic.location.is_empty() => write!(f, "(panic) {}", panic.message),
             ExitReason::Panic(panic) => write!(f, "(panic) {} at {}", panic.message, panic.location),
-            ExitReason::Other(value) => write!(f, "{value:?}"),
+            ExitReason::Other(value) => fmt::Display::fmt(value, f),
         }
     }
 }
 
 impl fmt::Debug for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            ExitReason::Other(value) => fmt::Debug::fmt(value, f),
+            reason => fmt::Display::fmt(reason, f),
+        }
     }
 }
 
@@ -191,6 +205,11 @@ fn unwind(reason: ExitReason) -> ! {
 /// Gives the payload back when it is another one: that of a panic.
 pub fn exit_payload(payload: Box<dyn Any + Send>) -> Result<ExitReason, Box<dyn Any + Send>> {
     payload.downcast::<ExitPayload>().map(|payload| payload.0)
+}
+
+/// Whether [`exit`] began the unwinding with this payload.
+pub(crate) fn is_exit(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<ExitPayload>()
 }
 
 /// The reason for which code that unwound with this payload ended.

@@ -6,15 +6,15 @@ use crate::pid::Pid;
 use crate::process::current;
 use std::fmt::Write;
 
-/// Reports the end of the calling process, if it is a crash that nobody foresaw: a panic.
+/// Reports that the calling process panicked.
 ///
 /// A process that exits with a reason of its own choice has said what it had to say, as in OTP.
 pub(crate) fn crash(pid: Pid, reason: &ExitReason) {
-    if let ExitReason::Panic(_) = reason {
-        let name = name_of_current();
-        let who = name.as_deref().map_or_else(|| pid.to_string(), |name| format!("{name} {pid}"));
-        error(&format!("Process {who} terminating"), reason, &[]);
-    }
+    let who = match name_of_current() {
+        Some(name) => format!("{name} {pid}"),
+        None => pid.to_string(),
+    };
+    error(&format!("Process {who} terminating"), reason, &[]);
 }
 
 /// Reports on the error stream of the calling process's group leader, in one piece.

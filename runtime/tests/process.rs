@@ -53,13 +53,16 @@ fn an_exit_signal_never_overtakes_a_message() {
 #[test]
 fn a_link_takes_both_ways() {
     check(async {
-        let other = spawn(process::sleep(secs(60)));
-        let linked = spawn(async move {
+        let (other, _) = spawn_monitor(process::sleep(secs(60)));
+        let (linked, _) = spawn_monitor(async move {
             process::link(other);
             exit("boom")
         });
-        assert_eq!(end_of(linked).await, ExitReason::from("boom"));
-        assert_eq!(end_of(other).await, ExitReason::from("boom"));
+        for _ in 0..2 {
+            receive! {
+                Down { pid, reason, .. } if [other, linked].contains(&pid) => assert_eq!(reason, ExitReason::from("boom"))
+            }
+        }
     });
 }
 

@@ -5,7 +5,7 @@
 
 use super::attached::Attached;
 use super::current::{self, Current};
-use super::record::{Answer, reply, send_signal};
+use super::record::{Answer, deliver, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
 use crate::ExitReason;
@@ -54,17 +54,28 @@ pub(crate) async fn call(
     timeout: Option<Duration>,
     request: impl FnOnce(Origin) -> Message,
 ) -> Result<Message, Failure> {
+    // To a dead server nothing needs to be sent: its `Down` is on the way.
+    call_with(to, timeout, |origin| drop(deliver(to, request(origin)))).await
+}
+
+/// Like [`call`], for a request that is not a message: `ask` makes it.
+pub(crate) async fn call_with(
+    to: Pid,
+    timeout: Option<Duration>,
+    ask: impl FnOnce(Origin),
+) -> Result<Message, Failure> {
     match current::get() {
-        Some(_) => Call::begin(to).run(request, timeout).await,
+        Some(_) => Call::begin(to).run(ask, timeout).await,
         None => {
-            let answer = Attached::new().drive(async { Call::begin(to).run(request, timeout).await }).await;
+            // Whoever is no process becomes one for the time of the call.
+            let answer = Attached::new().drive(async { Call::begin(to).run(ask, timeout).await }).await;
             answer.unwrap_or_else(|reason| Err(Failure::Down(reason)))
         }
     }
 }
 
 /// A call under way: the alias and the monitor, for as long as it lives.
-pub(crate) struct Call {
+struct Call {
     caller: Current,
     to: Pid,
     alias: Ref,
@@ -72,19 +83,6 @@ pub(crate) struct Call {
 
 impl Call {
     fn begin(to: Pid) -> Call {
-        let call = Call::prepare(to);
-        send_signal(
-            to,
-            Signal::Monitor {
-                from: call.caller.pid,
-                monitor: call.alias,
-            },
-        );
-        call
-    }
-
-    /// A call whose monitor somebody else makes.
-    fn prepare(to: Pid) -> Call {
         let caller = current::expect("a call");
         let alias = node().new_ref();
         let mut state = caller.record.lock();
@@ -92,31 +90,19 @@ impl Call {
         relations.calls.insert(alias, Answer::Awaited);
         relations.monitors.insert(alias, to);
         drop(state);
+        let (from, monitor) = (caller.pid, alias);
+        send_signal(to, Signal::Monitor { from, monitor });
         Call { caller, to, alias }
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            pid: self.caller.pid,
-            alias: self.alias,
-        }
-    }
-
-    async fn run(
-        self,
-        request: impl FnOnce(Origin) -> Message,
-        timeout: Option<Duration>,
-    ) -> Result<Message, Failure> {
+    async fn run(self, ask: impl FnOnce(Origin), timeout: Option<Duration>) -> Result<Message, Failure> {
         if self.to == self.caller.pid {
             return Err(Failure::CallingSelf);
         }
-        // To a dead server nothing needs to be sent: its `Down` is on the way.
-        drop(super::record::deliver(self.to, request(self.origin())));
-        self.wait(timeout).await
-    }
-
-    /// Waits for the answer.
-    pub(crate) async fn wait(self, timeout: Option<Duration>) -> Result<Message, Failure> {
+        ask(Origin {
+            pid: self.caller.pid,
+            alias: self.alias,
+        });
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         poll_fn(|context| self.poll(context, deadline)).await
     }

@@ -1,6 +1,6 @@
 //! From spawn to exit: the functions that begin, name, slow and end processes.
 
-use super::record::{Phase, send_signal};
+use super::record::send_signal;
 use super::signal::Signal;
 use super::task::{self, Start};
 use super::{current, scan};
@@ -272,10 +272,4 @@ pub fn group_leader() -> Pid {
 /// Directs the output of a process elsewhere. Processes that it spawns from now on inherit it.
 pub fn set_group_leader(pid: Pid, leader: Pid) {
     send_signal(pid, Signal::GroupLeader { leader });
-}
-
-/// How many processes are alive: for tests that nothing leaks.
-#[doc(hidden)]
-pub fn count() -> usize {
-    node().table.all().filter(|(_, record)| record.lock().phase == Phase::Alive).count()
 }

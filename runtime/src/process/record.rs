@@ -20,7 +20,6 @@ use crate::timer;
 use crate::{ExitReason, supervisor};
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -360,8 +359,10 @@ impl Record {
         let unread = bounce_all(me, unread);
         // Values of a user's types: what their destructors do must not stop the end of the process.
         let rest = (unread, state.inbox, state.extras);
-        let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest)));
-        drop(dropped.map_err(forget_payload));
+        if let Err(payload) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest))) {
+            // Dropping the payload of a panic can panic itself.
+            std::mem::forget(payload);
+        }
         self.state.lock().phase = Phase::Free;
         self.serial.fetch_add(1, Ordering::Release);
         node().table.release(me);
@@ -422,11 +423,6 @@ impl Drop for Showing {
     fn drop(&mut self) {
         SHOWING.set(self.before);
     }
-}
-
-/// Dropping the payload of a panic can panic itself.
-fn forget_payload(payload: Box<dyn Any + Send>) {
-    std::mem::forget(payload);
 }
 
 /// Answers the signals among what a process left unread; the messages come back, to be dropped.

@@ -4,8 +4,9 @@ use super::current::{self, enter};
 use super::record::{Link, Phase, Record};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
-use crate::reason::reason_of_unwinding;
+use crate::reason::{is_exit, reason_of_unwinding};
 use crate::{ExitReason, report};
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -77,51 +78,68 @@ impl Future for Task {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
-        let reason = match task.step(context) {
-            Poll::Ready(reason) => reason,
-            Poll::Pending => return Poll::Pending,
-        };
-        task.end(reason);
-        Poll::Ready(())
+        task.step(context).map(|end| task.end(end))
     }
 }
 
 impl Task {
-    fn step(&mut self, context: &mut Context<'_>) -> Poll<ExitReason> {
+    fn step(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let Some(body) = &mut self.body else {
-            return Poll::Ready(ExitReason::Normal);
+            return Poll::Ready(End::of(ExitReason::Normal));
         };
         if let Some(reason) = next_step(self.pid, self.record, context.waker()) {
-            return Poll::Ready(reason);
+            return Poll::Ready(End::of(reason));
         }
         let _entered = enter(self.pid, self.record, context.waker());
         match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => Poll::Ready(ExitReason::Normal),
-            Err(payload) => Poll::Ready(reason_of_unwinding(payload)),
+            Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
+            Err(payload) => Poll::Ready(End::by_unwinding(payload)),
         }
     }
 
-    fn end(&mut self, reason: ExitReason) {
+    fn end(&mut self, end: End) {
         let Some(body) = self.body.take() else { return };
-        let reason = {
+        let end = {
             let _entered = enter(self.pid, self.record, Waker::noop());
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-            let reason = match dropped {
-                Ok(()) => reason,
-                Err(payload) => reason_of_unwinding(payload),
-            };
-            report::crash(self.pid, &reason);
-            reason
+            let end = dropped.map_or_else(End::by_unwinding, |()| end);
+            if end.panicked {
+                report::crash(self.pid, &end.reason);
+            }
+            end
         };
-        self.record.finish(self.pid, reason);
+        self.record.finish(self.pid, end.reason);
+    }
+}
+
+/// How the future of a process ended.
+struct End {
+    reason: ExitReason,
+    /// Whether a panic did it, which nobody reported yet.
+    panicked: bool,
+}
+
+impl End {
+    fn of(reason: ExitReason) -> End {
+        End {
+            reason,
+            panicked: false,
+        }
+    }
+
+    fn by_unwinding(payload: Box<dyn Any + Send>) -> End {
+        End {
+            panicked: !is_exit(&*payload),
+            reason: reason_of_unwinding(payload),
+        }
     }
 }
 
 /// A task that is dropped unfinished, because its runtime shuts down, ends its process as a kill does.
 impl Drop for Task {
     fn drop(&mut self) {
-        self.end(ExitReason::Killed);
+        self.end(End::of(ExitReason::Killed));
     }
 }
 

@@ -1,0 +1,131 @@
+//! Why a server did not start, and why a call got no answer.
+
+use crate::pid::Pid;
+use crate::process::call::Failure;
+use crate::{ExitReason, Name};
+use std::fmt;
+use std::time::Duration;
+
+/// Why a process that was to be started is not there.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The name belongs to this process already.
+    AlreadyStarted {
+        /// The name that was asked for.
+        name: Name,
+        /// The process that has it.
+        pid: Pid,
+    },
+    /// `init` stopped, panicked, or was ended by an exit signal.
+    Exit(ExitReason),
+    /// `init` said that there is nothing to do.
+    Ignore,
+    /// `init` was not done in time. The process was killed.
+    Timeout(Duration),
+}
+
+impl StartError {
+    /// The reason for which somebody who cannot go on without the process should exit.
+    pub fn into_reason(self) -> ExitReason {
+        match self {
+            StartError::Exit(reason) => reason,
+            error => ExitReason::other(error),
+        }
+    }
+}
+
+impl From<StartError> for ExitReason {
+    fn from(error: StartError) -> ExitReason {
+        error.into_reason()
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::AlreadyStarted { name, pid } => {
+                write!(f, "already started: {pid} is registered as {name:?}")
+            }
+            StartError::Exit(reason) => write!(f, "it did not start: {reason}"),
+            StartError::Ignore => f.write_str("it did not start: its init returned ignore"),
+            StartError::Timeout(time) => write!(f, "its init was not done within {time:?}, so it was killed"),
+        }
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Why a call got no answer. It says which call it was.
+#[derive(Clone, PartialEq)]
+pub struct CallError {
+    /// The call, as code would say it.
+    pub request: String,
+    /// What happened to it.
+    pub cause: CallFailure,
+}
+
+/// What happened to a call that got no answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// There was no answer within that time. The server may still work on the request; its answer will disappear.
+    Timeout(Duration),
+    /// No process has that name.
+    NoSuchName,
+    /// The server is not alive, or ended before it answered.
+    Exit(ExitReason),
+    /// A process cannot wait for itself.
+    CallingSelf,
+}
+
+impl CallError {
+    pub(crate) fn new(request: String, failure: Failure, timeout: Option<Duration>) -> CallError {
+        let cause = match failure {
+            Failure::Timeout => CallFailure::Timeout(timeout.unwrap_or_default()),
+            Failure::Down(reason) => CallFailure::Exit(reason),
+            Failure::CallingSelf => CallFailure::CallingSelf,
+        };
+        CallError { request, cause }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.request)?;
+        match &self.cause {
+            CallFailure::Timeout(time) => write!(f, "no answer within {time:?}"),
+            CallFailure::NoSuchName => f.write_str("no process has that name; process::registered() lists the names in use"),
+            CallFailure::Exit(ExitReason::NoProc) => f.write_str("the process is not alive (noproc)"),
+            CallFailure::Exit(reason) => write!(f, "the process ended before it answered: {reason}"),
+            CallFailure::CallingSelf => f.write_str("a process cannot call itself: it would wait for its own answer"),
+        }
+    }
+}
+
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<CallError> for ExitReason {
+    fn from(error: CallError) -> ExitReason {
+        ExitReason::other(error)
+    }
+}
+
+/// The last part of a type's path, for messages: `Get` for `my_crate::vault::Get`.
+pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
+    let full = std::any::type_name::<T>();
+    let head = full.split('<').next().unwrap_or(full);
+    head.rsplit("::").next().unwrap_or(full)
+}

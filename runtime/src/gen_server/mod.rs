@@ -1,0 +1,151 @@
+//! Servers: processes that hold a state and answer requests.
+//!
+//! # From a loop to a server
+//! A process that keeps a count and answers questions about it can be written by hand:
+//!
+//! ```
+//! # crabtree::run(async {
+//! use crabtree::prelude::*;
+//!
+//! let counter = spawn(async {
+//!     let mut count = 0;
+//!     loop {
+//!         receive! {
+//!             ("add", n): (&str, i64) => count += n,
+//!             ("get", from): (&str, Pid) => send(from, count),
+//!         }
+//!     }
+//! });
+//! send(counter, ("add", 5_i64));
+//! send(counter, ("get", me()));
+//! receive! { count: i64 => assert_eq!(count, 5) }
+//! # });
+//! ```
+//!
+//! It works until the counter dies, when the question waits for ever; until two answers mix; until somebody sends what
+//! nobody expects. A server has all that settled. It says what its state is, what requests it understands, and what
+//! it answers to each:
+//!
+//! ```
+//! use crabtree::prelude::*;
+//!
+//! #[derive(Debug)]
+//! struct Counter(i64);
+//!
+//! impl GenServer for Counter {
+//!     type Args = i64;
+//!
+//!     async fn init(start: i64) -> Init<Self> {
+//!         Init::ok(Counter(start))
+//!     }
+//! }
+//!
+//! #[derive(Debug)]
+//! struct Add(i64);
+//!
+//! impl HandleCast<Add> for Counter {
+//!     async fn handle_cast(&mut self, Add(n): Add) -> Next {
+//!         self.0 += n;
+//!         Next::noreply()
+//!     }
+//! }
+//!
+//! #[derive(Debug)]
+//! struct Get;
+//!
+//! impl HandleCall<Get> for Counter {
+//!     type Reply = i64;
+//!
+//!     async fn handle_call(&mut self, _: Get, _from: Caller<i64>) -> Reply<i64> {
+//!         Reply::reply(self.0)
+//!     }
+//! }
+//!
+//! # crabtree::run(async {
+//! let counter = gen_server::start_link::<Counter>(0).name("counter").await?;
+//! gen_server::cast(counter, Add(5));
+//! assert_eq!(gen_server::call(counter, Get).await?, 5);
+//! assert_eq!(gen_server::call(named::<Counter>("counter"), Get).timeout(ms(100)).await?, 5);
+//! gen_server::stop(counter).await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! One request type has one handler and one type of answer, so a client needs no casts and no enum of answers, and a
+//! request that the server does not understand does not compile.
+//!
+//! # Its end
+//! A server ends when a callback says so, when it panics, when somebody [`stop`]s it, and when an exit signal reaches
+//! it. [`terminate`](GenServer::terminate) runs in the first three cases; in the last one only if the server traps
+//! exits and the signal comes from the process that started it. An end that is not orderly is reported on the server's
+//! group leader, with the state and the kind of the last message.
+//!
+//! # When not to use it
+//! A server is for state that many processes share, or for something that must be done one at a time. Code that only
+//! computes needs no process: a function is quicker, and cannot die.
+
+mod address;
+mod client;
+mod error;
+mod request;
+mod returns;
+pub(crate) mod server;
+
+use crate::message::{Message, Term};
+use crate::ExitReason;
+pub use address::{Address, Named, Server, named, whereis};
+pub(crate) use client::{call_any, stop_any};
+pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link, stop, stop_with};
+pub use error::{CallError, CallFailure, StartError};
+pub(crate) use error::short_type_name;
+pub(crate) use server::unknown;
+pub use returns::{Caller, Init, Next, Reply};
+use std::fmt::Debug;
+use std::future::Future;
+
+/// A process with a state, which is the value that implements this.
+///
+/// It is `Debug` so that reports and tools can show the state.
+pub trait GenServer: Debug + Send + Sized + 'static {
+    /// What [`start_link`] gives to [`init`](GenServer::init).
+    type Args: Send + 'static;
+
+    /// Makes the state, in the new process. The starter waits until it is done.
+    fn init(args: Self::Args) -> impl Future<Output = Init<Self>> + Send;
+
+    /// Handles a message that is neither a call nor a cast: what [`send`](crate::send) sent, a
+    /// [`Down`](crate::Down), an [`Exit`](crate::Exit).
+    ///
+    /// Unless it is written, such a message is reported on the error stream and dropped.
+    fn handle_info(&mut self, message: Message) -> impl Future<Output = Next> + Send {
+        unknown(&message);
+        async { Next::noreply() }
+    }
+
+    /// Cleans up when the server ends in one of the ways that the [module](crate::gen_server) names.
+    ///
+    /// Do not rely on it for what must happen: a kill comes without warning.
+    fn terminate(&mut self, reason: &ExitReason) -> impl Future<Output = ()> + Send {
+        let _ = reason;
+        async {}
+    }
+}
+
+/// A server that answers calls with messages of type `M`.
+pub trait HandleCall<M: Term>: GenServer {
+    /// The type of the answer.
+    type Reply: Term;
+
+    /// Handles the call. [`Reply::reply`] answers it; after [`Reply::noreply`], `from` is there to answer later.
+    fn handle_call(
+        &mut self,
+        message: M,
+        from: Caller<Self::Reply>,
+    ) -> impl Future<Output = Reply<Self::Reply>> + Send;
+}
+
+/// A server that takes casts with messages of type `M`.
+pub trait HandleCast<M: Term>: GenServer {
+    /// Handles the cast.
+    fn handle_cast(&mut self, message: M) -> impl Future<Output = Next> + Send;
+}

@@ -1,0 +1,147 @@
+//! Requests on their way: a message that knows how its server handles it, with the types forgotten.
+
+use super::returns::{Caller, Next};
+use super::{GenServer, HandleCall, HandleCast};
+use crate::message::{Message, Term};
+use crate::process::call::Origin;
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+/// What a handler decided, and the answer that waits for the server's end.
+pub(super) struct Handled {
+    pub(super) next: Next,
+    pub(super) last_answer: Option<(Origin, Message)>,
+}
+
+pub(super) type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
+
+/// A call or a cast in the mailbox of a server.
+pub(super) struct Request {
+    /// The type of the server that it is meant for.
+    server: TypeId,
+    /// The type of the message in it.
+    pub(super) name: &'static str,
+    body: Box<dyn Body>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+/// A message together with its handler.
+trait Body: fmt::Debug + Send {
+    /// `server` has the type that the request is meant for.
+    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>>;
+}
+
+impl Request {
+    pub(super) fn call<S, M>(message: M, origin: Origin) -> Message
+    where
+        S: HandleCall<M>,
+        M: Term,
+    {
+        Request::new::<S, M>(Box::new(CallBody::<S, M> {
+            message,
+            origin,
+            _server: PhantomData,
+        }))
+    }
+
+    pub(super) fn cast<S, M>(message: M) -> Message
+    where
+        S: HandleCast<M>,
+        M: Term,
+    {
+        Request::new::<S, M>(Box::new(CastBody::<S, M> {
+            message,
+            _server: PhantomData,
+        }))
+    }
+
+    fn new<S: GenServer, M>(body: Box<dyn Body>) -> Message {
+        Message::new(Request {
+            server: TypeId::of::<S>(),
+            name: super::error::short_type_name::<M>(),
+            body,
+        })
+    }
+
+    /// Handles the request, if it is meant for a server of this type.
+    ///
+    /// # Errors
+    /// Gives it back when it is meant for another.
+    pub(super) fn handle(self, server: &mut dyn Any) -> Result<Handling<'_>, Request> {
+        if (*server).type_id() != self.server {
+            return Err(self);
+        }
+        Ok(self.body.handle(server).expect("the type of the server was compared"))
+    }
+}
+
+struct CallBody<S, M> {
+    message: M,
+    origin: Origin,
+    _server: PhantomData<fn() -> S>,
+}
+
+impl<S, M: fmt::Debug> fmt::Debug for CallBody<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "call({:?}, from {})", self.message, self.origin.pid)
+    }
+}
+
+impl<S, M> Body for CallBody<S, M>
+where
+    S: HandleCall<M>,
+    M: Term,
+{
+    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>> {
+        let server = server.downcast_mut::<S>()?;
+        Some(Box::pin(async move {
+            let CallBody { message, origin, .. } = *self;
+            let reply = server.handle_call(message, Caller::new(origin)).await;
+            answer(origin, reply.value.map(Message::new), reply.next)
+        }))
+    }
+}
+
+/// An answer goes out at once, or, when the server ends, after it has terminated.
+fn answer(origin: Origin, answer: Option<Message>, next: Next) -> Handled {
+    let mut last_answer = None;
+    match answer {
+        Some(answer) if next.stop.is_some() => last_answer = Some((origin, answer)),
+        Some(answer) => origin.reply_message(answer),
+        None => {}
+    }
+    Handled { next, last_answer }
+}
+
+struct CastBody<S, M> {
+    message: M,
+    _server: PhantomData<fn() -> S>,
+}
+
+impl<S, M: fmt::Debug> fmt::Debug for CastBody<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cast({:?})", self.message)
+    }
+}
+
+impl<S, M> Body for CastBody<S, M>
+where
+    S: HandleCast<M>,
+    M: Term,
+{
+    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>> {
+        let server = server.downcast_mut::<S>()?;
+        Some(Box::pin(async move {
+            let next = server.handle_cast(self.message).await;
+            Handled { next, last_answer: None }
+        }))
+    }
+}
