@@ -2,38 +2,234 @@
 //!
 //! The Jupyter side knows this module by [`Engine`], [`Event`] and [`Outcome`] alone; nothing here
 //! knows of Jupyter.
+//!
+//! # Layout
+//!
+//! - [`Engine`]: the handle; a thread owns the session and runs one cell after the other.
+//! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
+//! - [`rewrite`]: what is done to a cell's code before evcxr sees it.
+//! - [`link`]: the kernel's side of the link to the host.
+//! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell.
+//! - [`interrupt`]: stopping a compiler.
 
 mod event;
+mod interrupt;
+mod link;
+mod locate;
+mod outcome;
+mod report;
+mod rewrite;
+mod session;
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 pub(crate) use event::{CellError, CellId, Event, MimeBundle, Outcome, StreamName};
 
-use tokio::sync::mpsc::UnboundedSender;
+use crate::cache::{self, Progress};
+use link::Link;
+use session::Session;
 
 /// How a session is to be started.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EngineOptions {}
+pub(crate) struct EngineOptions {
+    /// The program that is the host when evcxr starts it: one whose `main` begins with [`host_hook`].
+    /// By default the running one.
+    pub(crate) program: Option<PathBuf>,
+}
 
 /// A session: one evcxr context and one host process, from the first cell to the last.
-pub(crate) struct Engine {}
+#[derive(Debug)]
+pub(crate) struct Engine {
+    jobs: Sender<Job>,
+    control: Arc<Control>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the session's thread is to do.
+struct Job {
+    cell: CellId,
+    count: u32,
+    code: String,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// What is needed to interfere with a running cell.
+#[derive(Debug, Default)]
+struct Control {
+    state: Mutex<ControlState>,
+}
+
+#[derive(Debug, Default)]
+struct ControlState {
+    /// The cell that runs or waits for the session to start.
+    running: Option<CellId>,
+    interrupted: bool,
+    /// No cell is to run any more.
+    closing: bool,
+    session: Option<Reach>,
+}
+
+/// The parts of a session that other threads may reach.
+#[derive(Clone, Debug)]
+struct Reach {
+    link: Link,
+    host: Arc<Mutex<Child>>,
+    crate_dir: PathBuf,
+}
 
 impl Engine {
     /// Starts a session and returns at once; it warms up in the background, and the first cell
     /// waits for what is missing. `events` gets everything that cells and processes show, also
     /// between cells.
-    pub(crate) fn start(_options: EngineOptions, _events: UnboundedSender<Event>) -> Engine {
-        Engine {}
+    pub(crate) fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
+        let (jobs, received) = mpsc::channel();
+        let control = Arc::new(Control::default());
+        let worker = Worker { options, events, control: Arc::clone(&control), session: None };
+        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || worker.run(&received));
+        // Without a thread the channel is closed, and each cell says so.
+        Engine { jobs, control, thread: Mutex::new(thread.ok()) }
     }
 
     /// Runs one cell. All events of the cell itself are on the channel when this returns.
-    pub(crate) async fn execute(&self, _cell: CellId, _execution_count: u32, _code: String) -> Outcome {
-        Outcome::Aborted
+    pub(crate) async fn execute(&self, cell: CellId, execution_count: u32, code: String) -> Outcome {
+        {
+            let mut state = self.control.state();
+            if state.closing {
+                return Outcome::Aborted;
+            }
+            state.running = Some(cell);
+            state.interrupted = false;
+        }
+        let (answer, answered) = oneshot::channel();
+        let sent = self.jobs.send(Job { cell, count: execution_count, code, answer });
+        let outcome = if sent.is_ok() { answered.await.ok() } else { None };
+        let mut state = self.control.state();
+        state.running = None;
+        match outcome {
+            _ if state.closing => Outcome::Aborted,
+            Some(outcome) => outcome,
+            None => outcome::failed("KernelError", "the session has ended; restart the kernel".to_owned()),
+        }
     }
 
     /// Ends the running cell at its next await, or stops the compiler.
-    pub(crate) fn interrupt(&self) {}
+    pub(crate) fn interrupt(&self) {
+        let mut state = self.control.state();
+        let Some(CellId(cell)) = state.running else { return };
+        state.interrupted = true;
+        if let Some(reach) = state.session.clone() {
+            drop(state);
+            // If the compiler is not stopped in time, the host ends the cell as soon as it begins.
+            reach.link.interrupt(cell);
+            interrupt::stop_compiler(&reach.crate_dir);
+        }
+    }
 
     /// Ends the host and removes the session's directory.
-    pub(crate) async fn shutdown(&self) {}
+    pub(crate) async fn shutdown(&self) {
+        let reach = {
+            let mut state = self.control.state();
+            state.closing = true;
+            state.session.clone()
+        };
+        if let Some(reach) = reach {
+            interrupt::stop_compiler(&reach.crate_dir);
+            // It may have ended by itself.
+            let _ = reach.host.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        }
+        let (answer, _) = oneshot::channel();
+        let _ = self.jobs.send(Job { cell: CellId(0), count: 0, code: String::new(), answer });
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Control {
+    fn state(&self) -> MutexGuard<'_, ControlState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that owns the session.
+struct Worker {
+    options: EngineOptions,
+    events: UnboundedSender<Event>,
+    control: Arc<Control>,
+    session: Option<Session>,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        let mut started = self.start();
+        let mut warm = false;
+        loop {
+            let job = match jobs.try_recv() {
+                Ok(job) => job,
+                Err(TryRecvError::Empty) => {
+                    if let Some(session) = self.session.as_mut().filter(|_| !warm) {
+                        session.warm_up();
+                        warm = true;
+                    }
+                    match jobs.recv() {
+                        Ok(job) => job,
+                        Err(mpsc::RecvError) => return,
+                    }
+                }
+                Err(TryRecvError::Disconnected) => return,
+            };
+            if self.control.state().closing {
+                return;
+            }
+            if started.is_err() {
+                started = self.start();
+            }
+            let outcome = match (&started, &mut self.session) {
+                (Err(error), _) => outcome::failed("StartError", format!("{error:#}")),
+                (Ok(()), None) => outcome::failed("StartError", "the session did not start".to_owned()),
+                (Ok(()), Some(_)) if self.control.state().interrupted => outcome::interrupted(),
+                (Ok(()), Some(session)) => {
+                    let control = Arc::clone(&self.control);
+                    session.execute(job.cell, job.count, &job.code, &|| control.state().interrupted)
+                }
+            };
+            // Nobody waits any more if the kernel is ending.
+            let _ = job.answer.send(outcome);
+        }
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let prepared = cache::ensure_with(&mut |progress: Progress<'_>| self.tell(progress))?;
+        let program = match &self.options.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().context("this program does not know where it is")?,
+        };
+        let session = Session::start(prepared, program, self.events.clone())?;
+        let reach = Reach { link: session.link(), host: session.host(), crate_dir: session.crate_dir() };
+        self.control.state().session = Some(reach);
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Tells whoever waits for a cell that the runtime is being built.
+    fn tell(&self, progress: Progress<'_>) {
+        let Some(cell) = self.control.state().running else { return };
+        let text = match progress {
+            Progress::Compiled(done, total, _) => format!("\rBuilding the runtime for cells, once for this version: {done} of {total}"),
+            Progress::Waiting => "Waiting for another crabtree that builds the runtime for cells\n".to_owned(),
+            Progress::Done => "\rThe runtime for cells is built.                                      \n".to_owned(),
+        };
+        let _ = self.events.send(Event::Stream { cell, name: StreamName::Stderr, text });
+    }
 }
 
 /// Must be the first thing that `main` does: evcxr starts this very program as the host, and as a

@@ -1,0 +1,286 @@
+//! The kernel's side of the link: hears what the host's cells and processes do, and tells it which
+//! cell runs.
+//!
+//! One thread accepts connections and one per connection reads. The session's thread waits in
+//! [`Link::begin`] and [`Link::end`] for their answers, and stops waiting when the host is gone.
+
+use std::io::Read as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use crabtree_link::barrier::{Piece, Splitter};
+use crabtree_link::{CellEnd, Opening, Replaced, Stream, ToHost, ToKernel, frame};
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::locate::Listings;
+use super::{CellId, Event, MimeBundle, StreamName};
+
+/// How long to wait for the last of a host's standard error. Only a host that died leaves us waiting.
+const STDERR_GRACE: Duration = Duration::from_millis(300);
+
+/// The number of cells that the session runs for itself; nothing that they do is shown.
+pub(super) const OWN_CELL: u64 = u64::MAX;
+
+/// Where hosts connect.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    events: UnboundedSender<Event>,
+    listings: Listings,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The way to the host; none before its first cell, and after its death.
+    host: Option<UnixStream>,
+    /// Counts hosts, so that a late end of the last one does not end the present one.
+    generation: u64,
+    /// Whether a host died that nobody has asked about.
+    died: bool,
+    /// The cell that began last.
+    cell: Option<u64>,
+    begun: bool,
+    replaced: Option<Replaced>,
+    outcome: Option<CellEnd>,
+    ended: bool,
+    /// The barrier that standard error has passed.
+    stderr_passed: Option<u64>,
+    processes: usize,
+}
+
+/// What the link knows of a cell when it has ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// How its code ended; none if it had no code to run, or if the host died.
+    pub(super) outcome: Option<CellEnd>,
+    /// How many processes there were at the last count.
+    pub(super) processes: usize,
+}
+
+impl Link {
+    /// Listens at `path`.
+    pub(super) fn listen(path: &Path, events: UnboundedSender<Event>, listings: Listings) -> Result<Link> {
+        let listener = UnixListener::bind(path).with_context(|| format!("cannot make the socket {}", path.display()))?;
+        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), events, listings };
+        let link = Link { shared: Arc::new(shared) };
+        let accepting = link.clone();
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let link = accepting.clone();
+                // A connection that gets no thread is closed, which ends the host that made it.
+                let _ = std::thread::Builder::new().name("link host".to_owned()).spawn(move || link.serve(connection));
+            }
+        })?;
+        Ok(link)
+    }
+
+    /// Tells the host that `cell` begins, and waits until its outputs go there. Returns the evaluator
+    /// that died since the last cell.
+    pub(super) fn begin(&self, cell: u64) -> Option<Replaced> {
+        let mut state = self.state();
+        let processes = state.processes;
+        let host = state.host.take();
+        *state = State { host, generation: state.generation, cell: Some(cell), processes, died: state.died, ..State::default() };
+        send(&mut state, &ToHost::Begin { cell });
+        while state.host.is_some() && !state.begun {
+            state = self.wait(state);
+        }
+        state.replaced.take()
+    }
+
+    /// Waits until everything that `cell` itself showed is on the way.
+    pub(super) fn end(&self, cell: u64) -> Ending {
+        let mut state = self.state();
+        send(&mut state, &ToHost::End { cell });
+        while state.host.is_some() && !state.ended {
+            state = self.wait(state);
+        }
+        let deadline = Instant::now() + STDERR_GRACE;
+        while state.ended && state.stderr_passed != Some(cell) {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { break };
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ending { outcome: state.outcome.take(), processes: state.processes }
+    }
+
+    /// Asks the host to end the cell that runs.
+    pub(super) fn interrupt(&self, cell: u64) {
+        send(&mut self.state(), &ToHost::Interrupt { cell });
+    }
+
+    /// Whether a host died since the last call.
+    pub(super) fn take_died(&self) -> bool {
+        std::mem::take(&mut self.state().died)
+    }
+
+    /// How many processes there were at the last count.
+    pub(super) fn processes(&self) -> usize {
+        self.state().processes
+    }
+
+    /// Shows text of the session itself under the cell that runs.
+    pub(super) fn print(&self, name: StreamName, text: String) {
+        let cell = self.state().cell;
+        self.stream(cell, name, text);
+    }
+
+    fn serve(&self, mut connection: UnixStream) {
+        match frame::read::<Opening>(&mut connection) {
+            Ok(Some(Opening::Link { .. })) => self.serve_link(connection),
+            Ok(Some(Opening::Stderr { .. })) => self.serve_stderr(connection),
+            // Not a host of ours.
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    fn serve_link(&self, mut connection: UnixStream) {
+        let Ok(writer) = connection.try_clone() else { return };
+        let generation = {
+            let mut state = self.state();
+            state.generation += 1;
+            state.host = Some(writer);
+            if let Some(cell) = state.cell {
+                send(&mut state, &ToHost::Begin { cell });
+            }
+            state.generation
+        };
+        while let Ok(Some(message)) = frame::read::<ToKernel>(&mut connection) {
+            self.heard(message);
+        }
+        let mut state = self.state();
+        if state.generation == generation {
+            state.host = None;
+            state.died = true;
+            self.shared.changed.notify_all();
+        }
+    }
+
+    fn serve_stderr(&self, mut connection: UnixStream) {
+        let mut splitter = Splitter::default();
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(length @ 1..) = connection.read(&mut buffer) {
+            for piece in splitter.feed(&buffer[..length]) {
+                self.heard_stderr(piece);
+            }
+        }
+        if let Some(piece) = splitter.finish() {
+            self.heard_stderr(piece);
+        }
+    }
+
+    fn heard_stderr(&self, piece: Piece) {
+        match piece {
+            Piece::Text(text) => self.print(StreamName::Stderr, text),
+            Piece::Barrier(cell) => {
+                self.state().stderr_passed = Some(cell);
+                self.shared.changed.notify_all();
+            }
+        }
+    }
+
+    fn heard(&self, message: ToKernel) {
+        match message {
+            ToKernel::Begun { cell, replaced } => {
+                let mut state = self.state();
+                if state.cell == Some(cell) {
+                    state.begun = true;
+                    state.replaced = replaced;
+                }
+                self.shared.changed.notify_all();
+            }
+            ToKernel::Output { cell, stream, text } => {
+                let name = match stream {
+                    Stream::Stdout => StreamName::Stdout,
+                    Stream::Stderr => StreamName::Stderr,
+                };
+                self.stream(Some(cell), name, text);
+            }
+            ToKernel::Display { cell, bundle, display_id, update } => {
+                let (data, metadata) = (mime_bundle(bundle), MimeBundle::new());
+                self.emit(cell, |cell| Event::Display { cell, data, metadata, display_id, update });
+            }
+            ToKernel::Clear { cell, wait } => self.emit(cell, |cell| Event::ClearOutput { cell, wait }),
+            ToKernel::Result { cell, bundle } => {
+                let data = mime_bundle(bundle);
+                self.emit(cell, |cell| Event::Result { cell, data });
+            }
+            ToKernel::Outcome { cell, end } => {
+                let mut state = self.state();
+                if state.cell == Some(cell) {
+                    state.outcome = Some(end);
+                }
+            }
+            ToKernel::Ended { cell, processes } => {
+                let mut state = self.state();
+                state.processes = processes;
+                state.ended |= state.cell == Some(cell);
+                self.shared.changed.notify_all();
+            }
+        }
+    }
+
+    fn stream(&self, cell: Option<u64>, name: StreamName, text: String) {
+        let Some(cell) = cell else { return };
+        let text = if name == StreamName::Stderr { self.shared.listings.locate(cell, text) } else { text };
+        self.emit(cell, |cell| Event::Stream { cell, name, text });
+    }
+
+    fn emit(&self, cell: u64, event: impl FnOnce(CellId) -> Event) {
+        if cell != OWN_CELL {
+            // Nobody listens any more only when the kernel is ending.
+            let _ = self.shared.events.send(event(CellId(cell)));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn send(state: &mut State, message: &ToHost) {
+    if let Some(host) = &mut state.host {
+        // A host that is gone is noticed by the thread that reads from it.
+        let _ = frame::write(host, message);
+    }
+}
+
+/// Representations as Jupyter wants them: JSON types as values, all others as text.
+fn mime_bundle(bundle: Vec<(String, String)>) -> MimeBundle {
+    bundle
+        .into_iter()
+        .map(|(mime, content)| {
+            let is_json = mime == "application/json" || mime.ends_with("+json");
+            let value = if is_json { serde_json::from_str(&content).ok() } else { None };
+            (mime, value.unwrap_or(Value::String(content)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_sent_as_json_and_the_rest_as_text() {
+        let bundle = [("text/plain", "{\"a\": 1}"), ("application/json", "{\"a\": 1}"), ("application/x+json", "no json")];
+        let data = mime_bundle(bundle.map(|(mime, content)| (mime.to_owned(), content.to_owned())).to_vec());
+        assert_eq!(data["text/plain"], Value::String("{\"a\": 1}".to_owned()));
+        assert_eq!(data["application/json"]["a"], 1);
+        assert_eq!(data["application/x+json"], Value::String("no json".to_owned()));
+    }
+}

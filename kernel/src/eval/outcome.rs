@@ -1,0 +1,142 @@
+//! From what the link and evcxr say about a cell to its outcome.
+
+use crabtree_link::{CellEnd, Replaced};
+
+use super::locate::Listings;
+use super::{CellError, Outcome, report};
+
+/// The outcome of a cell whose code came to its end.
+pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings) -> Outcome {
+    match end {
+        CellEnd::Done => Outcome::Ok,
+        CellEnd::Failed { type_name, text } => {
+            let ename = short_type_name(&type_name);
+            error(&ename.clone(), text.clone(), report::at_place(&ename, &text, None))
+        }
+        CellEnd::Panicked { message, location, .. } => {
+            let place = location.as_deref().and_then(|location| listings.find(cell, location));
+            let source = place.and_then(|place| listings.source(place.count));
+            let known = place.zip(source.as_deref()).map(|(place, source)| (place.count, place.position, source));
+            let mut traceback = report::at_place("panic", &message, known);
+            if let Some(location) = location.filter(|_| known.is_none()) {
+                traceback.push(format!(" --> {location}"));
+            }
+            error("panic", message, traceback)
+        }
+        CellEnd::Exited { reason } => {
+            let text = format!("the cell exited: {reason}");
+            error("exit", reason, report::at_place("exit", &text, None))
+        }
+        CellEnd::Killed(replaced) => {
+            let text = describe(&replaced);
+            let traceback = report::at_place("exit signal", &text, None);
+            error("ExitSignal", text, traceback)
+        }
+        CellEnd::Interrupted => interrupted(),
+    }
+}
+
+/// The outcome of a cell that was interrupted.
+pub(super) fn interrupted() -> Outcome {
+    let text = "the cell was interrupted; its processes live on";
+    error("KeyboardInterrupt", text.to_owned(), report::at_place("interrupt", text, None))
+}
+
+/// The outcome of a cell during which the host died.
+pub(super) fn host_died(status: &str, variables: &[String], processes: usize) -> Outcome {
+    let text = format!("the host {}; {}", cause(status), loss(variables, processes));
+    let mut traceback = report::at_place("host died", &text, None);
+    traceback.push("  the next cell runs in a new host; types, functions and imports are still there".to_owned());
+    error("HostDied", text, traceback)
+}
+
+/// What to say when a host has died since the last cell.
+pub(super) fn host_died_before(variables: &[String], processes: usize) -> String {
+    format!("The host died since the last cell; {}. This cell runs in a new host.\n", loss(variables, processes))
+}
+
+/// What to say when an evaluator has died since the last cell.
+pub(super) fn evaluator_died_before(replaced: &Replaced) -> String {
+    format!("Since the last cell, {}.\n", describe(replaced))
+}
+
+/// The outcome of a cell that did not get as far as running, and not because of its code.
+pub(super) fn failed(ename: &str, text: String) -> Outcome {
+    let traceback = report::at_place(ename, &text, None);
+    error(ename, text, traceback)
+}
+
+fn error(ename: &str, evalue: String, traceback: Vec<String>) -> Outcome {
+    Outcome::Error(CellError { ename: ename.to_owned(), evalue, traceback })
+}
+
+fn describe(replaced: &Replaced) -> String {
+    let Replaced { evaluator, reason, successor } = replaced;
+    format!("the evaluator {evaluator} was ended by an exit signal: {reason}; {successor} takes over")
+}
+
+/// What became of a host, from evcxr's words about it.
+fn cause(status: &str) -> String {
+    let status = status.rsplit("status: ").next().unwrap_or_default().trim();
+    let status = status.trim_end_matches(" (core dumped)");
+    if let Some(signal) = status.strip_prefix("signal: ") {
+        let name = signal.split(['(', ')']).nth(1).unwrap_or(signal);
+        format!("was killed by {name}")
+    } else if let Some(code) = status.strip_prefix("exit status: ") {
+        format!("exited with status {code}")
+    } else {
+        format!("died ({status})")
+    }
+}
+
+fn loss(variables: &[String], processes: usize) -> String {
+    let mut lost = Vec::new();
+    if !variables.is_empty() {
+        let plural = if variables.len() == 1 { "" } else { "s" };
+        lost.push(format!("the variable{plural} {}", variables.join(", ")));
+    }
+    match processes {
+        0 => lost.push("all processes".to_owned()),
+        1 => lost.push("the one process".to_owned()),
+        count => lost.push(format!("all {count} processes")),
+    }
+    format!("lost: {}", lost.join(" and "))
+}
+
+/// `core::result::Result<alloc::string::String, i32>` as `Result<String, i32>`.
+fn short_type_name(name: &str) -> String {
+    let mut short = String::with_capacity(name.len());
+    let mut path = String::new();
+    for c in name.chars() {
+        if c.is_alphanumeric() || c == '_' || c == ':' {
+            path.push(c);
+        } else {
+            short.push_str(path.rsplit("::").next().unwrap_or_default());
+            path.clear();
+            short.push(c);
+        }
+    }
+    short.push_str(path.rsplit("::").next().unwrap_or_default());
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_names_lose_their_paths() {
+        assert_eq!(short_type_name("core::num::error::ParseIntError"), "ParseIntError");
+        assert_eq!(short_type_name("alloc::boxed::Box<dyn core::error::Error>"), "Box<dyn Error>");
+        assert_eq!(short_type_name("&str"), "&str");
+    }
+
+    #[test]
+    fn the_end_of_a_host_is_told_with_its_signal_and_its_losses() {
+        let status = "Subprocess terminated with status: signal: 6 (SIGABRT) (core dumped)";
+        assert_eq!(cause(status), "was killed by SIGABRT");
+        assert_eq!(cause("Subprocess terminated with status: exit status: 3"), "exited with status 3");
+        assert_eq!(loss(&["a".to_owned(), "b".to_owned()], 3), "lost: the variables a, b and all 3 processes");
+        assert_eq!(loss(&[], 1), "lost: the one process");
+    }
+}

@@ -1,0 +1,186 @@
+//! Errors as the reader of a notebook sees them: rustc's words, in the places of the cell.
+
+use console::Style;
+use evcxr::CompilationError;
+
+use super::CellError;
+use super::rewrite::{Position, Rewritten};
+
+/// A piece of source to point at.
+#[derive(Clone, Debug)]
+struct Mark {
+    from: Position,
+    to: Position,
+    label: String,
+    primary: bool,
+}
+
+/// Describes what rustc said about a cell; none if it said nothing that is an error.
+pub(super) fn compile_errors(errors: &[CompilationError], code: &Rewritten, count: u32) -> Option<CellError> {
+    let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
+    let first = errors.first()?;
+    let mut traceback = Vec::new();
+    for error in &errors {
+        if !traceback.is_empty() {
+            traceback.push(String::new());
+        }
+        traceback.extend(compile_error(error, code, count));
+    }
+    let evalue = match first.code() {
+        Some(code) => format!("{} [{code}]", first.message()),
+        None => first.message(),
+    };
+    Some(CellError { ename: "CompileError".to_owned(), evalue, traceback })
+}
+
+fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<String> {
+    let kind = match error.code() {
+        Some(code) => format!("error[{code}]"),
+        None => "error".to_owned(),
+    };
+    let mut lines = vec![headline(&kind, &error.message())];
+    let mut marks: Vec<Mark> = Vec::new();
+    for message in error.spanned_messages() {
+        let Some(span) = &message.span else { continue };
+        let at = |line, column| code.original(Position { line, column });
+        let (from, to) = (at(span.start_line, span.start_column), at(span.end_line, span.end_column));
+        // Without a label of its own, evcxr gives the message again.
+        let label = if message.label.ends_with(&error.message()) { String::new() } else { message.label.clone() };
+        marks.push(Mark { from, to, label, primary: message.is_primary });
+    }
+    if let Some(first) = marks.iter().find(|mark| mark.primary).or(marks.first()) {
+        lines.push(arrow(count, first.from));
+        lines.extend(snippet(code.source(), &marks));
+    }
+    for (level, text) in advice(error) {
+        let mut parts = text.lines();
+        let label = bold().apply_to(format!("{level}:"));
+        lines.push(format!("  {} {label} {}", blue().apply_to("="), parts.next().unwrap_or_default()));
+        lines.extend(parts.map(|part| format!("    {part}")));
+    }
+    lines
+}
+
+/// What rustc and evcxr add to an error: levels and texts.
+fn advice(error: &CompilationError) -> Vec<(String, String)> {
+    let mut advice = Vec::new();
+    for child in error.json["children"].as_array().into_iter().flatten() {
+        let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { continue };
+        // How the compiler was called, and which macro of ours the code is in, is no advice.
+        if message.contains("RUST_BACKTRACE") || message.contains("__show") || message.contains("evcxr_") {
+            continue;
+        }
+        let mut text = message.to_owned();
+        let suggestion = child["spans"][0]["suggested_replacement"].as_str().map(str::trim);
+        if let Some(suggestion) = suggestion.filter(|suggestion| !suggestion.is_empty()) {
+            text.push_str(&format!(": `{suggestion}`"));
+        }
+        advice.push((level.to_owned(), text));
+    }
+    if let Some(hint) = error.evcxr_extra_hint() {
+        advice.push(("help".to_owned(), hint.replace("Evcxr", "cells")));
+    }
+    advice
+}
+
+/// Describes an error that has at most one place.
+pub(super) fn at_place(kind: &str, text: &str, place: Option<(u32, Position, &str)>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut parts = text.lines();
+    lines.push(headline(kind, parts.next().unwrap_or_default()));
+    lines.extend(parts.map(str::to_owned));
+    if let Some((count, position, source)) = place {
+        let to = Position { column: position.column + 1, ..position };
+        lines.push(arrow(count, position));
+        lines.extend(snippet(source, &[Mark { from: position, to, label: String::new(), primary: true }]));
+    }
+    lines
+}
+
+fn headline(kind: &str, text: &str) -> String {
+    format!("{}{}", red().apply_to(kind), bold().apply_to(format!(": {text}")))
+}
+
+fn arrow(count: u32, at: Position) -> String {
+    format!(" {} cell [{count}] {}:{}", blue().apply_to("-->"), at.line, at.column)
+}
+
+/// The marked lines of a source with the marks below them.
+fn snippet(source: &str, marks: &[Mark]) -> Vec<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let mut marks: Vec<&Mark> = marks.iter().filter(|mark| mark.from.line <= lines.len()).collect();
+    marks.sort_by_key(|mark| (mark.from.line, !mark.primary, mark.from.column));
+    marks.dedup_by_key(|mark| (mark.from, mark.to, mark.label.clone()));
+    let Some(last) = marks.iter().map(|mark| mark.from.line).max() else { return Vec::new() };
+    let width = last.to_string().len();
+    let bar = || blue().apply_to("|");
+    let mut shown = vec![format!("{:width$} {}", "", bar())];
+    let mut previous = None;
+    for mark in marks {
+        let number = mark.from.line;
+        let text = lines[number - 1];
+        if previous != Some(number) {
+            if previous.is_some_and(|previous| number > previous + 1) {
+                shown.push(blue().apply_to("...").to_string());
+            }
+            shown.push(format!("{} {} {text}", blue().apply_to(format!("{number:width$}")), bar()));
+            previous = Some(number);
+        }
+        let length = text.chars().count();
+        let start = mark.from.column.clamp(1, length + 1) - 1;
+        let end = if mark.to.line == number { mark.to.column.saturating_sub(1) } else { length };
+        let under = end.saturating_sub(start).max(1);
+        // A tab moves what is below it as far as what is above.
+        let indent: String = text.chars().take(start).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let (sign, style) = if mark.primary { ("^", red()) } else { ("-", blue()) };
+        let pointer = style.apply_to(format!("{} {}", sign.repeat(under), mark.label.replace('\n', " ")).trim_end().to_owned());
+        shown.push(format!("{:width$} {} {indent}{pointer}", "", bar()));
+    }
+    shown
+}
+
+fn red() -> Style {
+    Style::new().red().bold().force_styling(true)
+}
+
+fn blue() -> Style {
+    Style::new().blue().bold().force_styling(true)
+}
+
+fn bold() -> Style {
+    Style::new().bold().force_styling(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(lines: &[String]) -> String {
+        console::strip_ansi_codes(&lines.join("\n")).into_owned()
+    }
+
+    fn mark(line: usize, columns: std::ops::Range<usize>, label: &str, primary: bool) -> Mark {
+        let at = |column| Position { line, column };
+        Mark { from: at(columns.start), to: at(columns.end), label: label.to_owned(), primary }
+    }
+
+    #[test]
+    fn marks_are_below_what_they_mark() {
+        let source = "let ä: i32 = 1;\n\n\nä + \"b\"";
+        let marks = [mark(4, 3..4, "no such sum", true), mark(1, 8..11, "due to this", false)];
+        let expected = "  |\n1 | let ä: i32 = 1;\n  |        --- due to this\n...\n4 | ä + \"b\"\n  |   ^ no such sum";
+        assert_eq!(plain(&snippet(source, &marks)), expected);
+    }
+
+    #[test]
+    fn a_place_outside_of_the_source_is_left_out() {
+        assert!(snippet("a", &[mark(3, 1..2, "", true)]).is_empty());
+    }
+
+    #[test]
+    fn a_panic_shows_its_line() {
+        let place = Some((3, Position { line: 1, column: 5 }, "    boom()"));
+        let expected = "panic: BOOM!\n --> cell [3] 1:5\n  |\n1 |     boom()\n  |     ^";
+        assert_eq!(plain(&at_place("panic", "BOOM!", place)), expected);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a cell is turned into before evcxr sees it.
+//!
+//! Line numbers stay as they are, and columns move only behind a place where something was put in,
+//! so that errors can be shown in the code as the reader wrote it ([`Rewritten::original`]).
+
+mod edits;
+mod statements;
+
+pub(crate) use edits::{Edit, Position, Rewritten, place};
+pub(crate) use statements::{Statement, split};
+
+use ra_ap_syntax::ast::{self, AstNode as _};
+use ra_ap_syntax::{SyntaxKind, SyntaxNode, T};
+
+/// Dependencies that every cell has.
+const BUILT_IN: [&str; 2] = ["crabtree", "tokio"];
+
+/// A cell, ready for evcxr.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    /// The code.
+    pub(crate) code: Rewritten,
+    /// What the reader is to be told.
+    pub(crate) notes: Vec<String>,
+    /// Whether the cell asks evcxr to forget everything.
+    pub(crate) clears: bool,
+}
+
+/// Prepares a cell; `edits` are those that others have found necessary.
+pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
+    let mut notes = Vec::new();
+    let mut clears = false;
+    for line in command_lines(code) {
+        match Command::parse(&code[line.clone()]) {
+            Command::BuiltIn(name) => {
+                notes.push(format!("{name} is already there, in the version that processes run on"));
+                edits.push(Edit::replace(line, "//"));
+            }
+            Command::Quit => {
+                notes.push("`:quit` would end the kernel; shut it down from the front end".to_owned());
+                edits.push(Edit::replace(line, "//"));
+            }
+            Command::Clear => clears = true,
+            Command::Other => {}
+        }
+    }
+    let statements = split(code);
+    for statement in &statements {
+        edits.extend(own_error_prints(statement));
+    }
+    if let Some(last) = statements.last() {
+        edits.extend(shown(last));
+    }
+    Cell {
+        code: Rewritten::new(code, edits),
+        notes,
+        clears,
+    }
+}
+
+/// The lines before the Rust code, as evcxr tells them from it: ranges without the newline.
+fn command_lines(code: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut start = 0;
+    let end = statements::rust_start(code);
+    code[..end].split_inclusive('\n').map(move |line| {
+        let range = start..start + line.trim_end_matches(['\n', '\r']).len();
+        start += line.len();
+        range
+    })
+}
+
+enum Command<'a> {
+    /// `:dep` for something that every cell has.
+    BuiltIn(&'a str),
+    Quit,
+    Clear,
+    Other,
+}
+
+impl Command<'_> {
+    fn parse(line: &str) -> Command<'_> {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some(":dep") => {
+                let name = words.next().unwrap_or_default().split('=').next().unwrap_or_default();
+                if BUILT_IN.contains(&name) {
+                    Command::BuiltIn(name)
+                } else {
+                    Command::Other
+                }
+            }
+            Some(":quit") => Command::Quit,
+            Some(":clear") => Command::Clear,
+            _ => Command::Other,
+        }
+    }
+}
+
+/// Has the value of a trailing expression shown.
+fn shown(last: &Statement) -> Vec<Edit> {
+    if !ast::Expr::can_cast(last.node.kind()) || gives_nothing(&last.node) {
+        return Vec::new();
+    }
+    let range = last.node_range();
+    vec![
+        Edit::insert(range.start, "crabtree::__show!("),
+        Edit::insert(range.end, ");"),
+    ]
+}
+
+/// Expressions that have no value or are better left alone: what stands as a statement in any
+/// function body, and half-typed code, about which the compiler should speak.
+fn gives_nothing(node: &SyntaxNode) -> bool {
+    match node.kind() {
+        SyntaxKind::WHILE_EXPR | SyntaxKind::FOR_EXPR => true,
+        SyntaxKind::MACRO_EXPR => {
+            let call = node.descendants().find_map(ast::MacroCall::cast);
+            let name = call
+                .and_then(|call| call.path())
+                .map(|path| path.syntax().text().to_string());
+            matches!(name.as_deref(), Some("println" | "print" | "eprintln" | "eprint"))
+        }
+        _ => node.descendants().any(|inner| inner.kind() == SyntaxKind::ERROR),
+    }
+}
+
+/// Makes a cell's own `eprintln!("{:?}", error)` differ from evcxr's, by a trailing comma.
+fn own_error_prints(statement: &Statement) -> Vec<Edit> {
+    let calls = statement.node.descendants().filter_map(ast::MacroCall::cast);
+    calls
+        .filter_map(|call| {
+            let name = call.path()?.segment()?.name_ref()?;
+            let tree = call.token_tree()?;
+            let tokens: Vec<String> = tree
+                .syntax()
+                .descendants_with_tokens()
+                .filter_map(|element| element.into_token())
+                .filter(|token| !token.kind().is_trivia())
+                .map(|token| token.text().to_owned())
+                .collect();
+            let inner = tokens.get(1..tokens.len().checked_sub(1)?)?;
+            if name.text() != "eprintln" || inner != ["\"{:?}\"", ",", "error"] {
+                return None;
+            }
+            let close = tree
+                .syntax()
+                .last_token()
+                .filter(|token| [T![')'], T![']'], T!['}']].contains(&token.kind()))?;
+            Some(Edit::insert(statement.offset(close.text_range().start()), ","))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &str, expected: &str) {
+        assert_eq!(rewrite(code, Vec::new()).code.text(), expected);
+    }
+
+    #[test]
+    fn a_trailing_expression_is_shown() {
+        check("1 + 1", "crabtree::__show!(1 + 1);");
+        check("let x = 1;\nx", "let x = 1;\ncrabtree::__show!(x);");
+        check("vec![1]", "crabtree::__show!(vec![1]);");
+        check(
+            "spawn(async {\n    1\n})",
+            "crabtree::__show!(spawn(async {\n    1\n}));",
+        );
+        check("if a { 1 } else { 2 }", "crabtree::__show!(if a { 1 } else { 2 });");
+        check("x // a comment", "crabtree::__show!(x); // a comment");
+        check("x\n// a comment\n", "crabtree::__show!(x);\n// a comment\n");
+    }
+
+    #[test]
+    fn what_has_no_value_stays_as_it_is() {
+        for code in [
+            "let x = 1;",
+            "f();",
+            "struct A;",
+            "for i in 0..3 { f(i) }",
+            "println!(\"a\")",
+            "",
+            "// only a comment",
+            "fn f() {}",
+        ] {
+            check(code, code);
+        }
+    }
+
+    #[test]
+    fn a_cells_own_report_of_an_error_is_not_taken_for_evcxrs() {
+        check("eprintln!(\"{:?}\", error);", "eprintln!(\"{:?}\", error,);");
+        check(
+            "fn f() { eprintln!( \"{:?}\" , error ) }",
+            "fn f() { eprintln!( \"{:?}\" , error ,) }",
+        );
+        check("eprintln!(\"{:?}\", errors);", "eprintln!(\"{:?}\", errors);");
+    }
+
+    #[test]
+    fn what_is_there_anyway_is_not_asked_of_evcxr() {
+        let cell = rewrite(":dep tokio = \"1\"\n:dep serde = \"1\"\n:dep crabtree\n1", Vec::new());
+        assert_eq!(cell.code.text(), "//\n:dep serde = \"1\"\n//\ncrabtree::__show!(1);");
+        assert_eq!(cell.notes.len(), 2);
+    }
+
+    #[test]
+    fn code_that_does_not_parse_goes_to_the_compiler_unchanged() {
+        check("let x = ;", "let x = ;");
+        check("foo(", "foo(");
+    }
+}

@@ -1,0 +1,202 @@
+//! One session: an evcxr context, the host that it drives, and the link between.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow};
+use crabtree_link::LINK_ENV;
+use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs};
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::link::{Ending, Link, OWN_CELL};
+use super::locate::Listings;
+use super::rewrite::{Cell, rewrite};
+use super::{CellId, Event, MimeBundle, Outcome, StreamName, outcome, report};
+use crate::cache::{Prepared, SessionDir};
+
+/// The names that every cell has, and an `.await` and a `?`, which switch evcxr to compiling cells
+/// as asynchronous code that may fail.
+const PRELUDE: &str = "\
+use crabtree::prelude::*;
+use crabtree::{print, println, eprint, eprintln, dbg};
+async {}.await;
+Ok::<(), ()>(())?;
+";
+
+/// Code whose completion makes rust-analyzer learn the standard library.
+const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
+
+/// Held while evcxr is started, since it takes its directory from the environment.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// What cells run in.
+pub(super) struct Session {
+    // Dropped in this order: the host ends, then its directory goes, then the cache may.
+    evcxr: CommandContext,
+    link: Link,
+    listings: Listings,
+    events: UnboundedSender<Event>,
+    dir: SessionDir,
+    _prepared: Prepared,
+}
+
+impl Session {
+    /// Starts a host and readies everything for the first cell.
+    pub(super) fn start(prepared: Prepared, program: PathBuf, events: UnboundedSender<Event>) -> Result<Session> {
+        let dir = prepared.session()?;
+        let listings = Listings::new(dir.crate_dir().join("src/lib.rs"));
+        let link = Link::listen(&dir.socket(), events.clone(), listings.clone())?;
+
+        let (context, outputs) = start_evcxr(&dir, program)?;
+        forward(outputs, &link);
+        let evcxr = set_up(context, &prepared, &dir, &link)?;
+        Ok(Session { evcxr, link, listings, events, dir, _prepared: prepared })
+    }
+
+    /// The way to the host.
+    pub(super) fn link(&self) -> Link {
+        self.link.clone()
+    }
+
+    /// The host, also after it was replaced.
+    pub(super) fn host(&self) -> Arc<Mutex<Child>> {
+        self.evcxr.process_handle()
+    }
+
+    /// Where compilers work.
+    pub(super) fn crate_dir(&self) -> PathBuf {
+        self.dir.crate_dir()
+    }
+
+    /// Has rust-analyzer do what it would else do at the first `let`.
+    pub(super) fn warm_up(&mut self) {
+        // It is about the work, not about what is found.
+        let _ = self.evcxr.completions(WARM_UP, WARM_UP.len());
+    }
+
+    /// Runs a cell. `interrupted` tells whether it is to end.
+    pub(super) fn execute(&mut self, cell: CellId, count: u32, code: &str, interrupted: &dyn Fn() -> bool) -> Outcome {
+        let CellId(id) = cell;
+        let Cell { code, mut notes, clears } = rewrite(code, Vec::new());
+        if self.link.take_died() {
+            notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
+            self.command(":restart");
+        }
+        if clears {
+            self.clear();
+        }
+        let variables = self.variables();
+        self.listings.begin(id, count, code.clone());
+        if let Some(replaced) = self.link.begin(id) {
+            notes.push(outcome::evaluator_died_before(&replaced));
+        }
+        for note in notes {
+            self.link.print(StreamName::Stderr, note);
+        }
+
+        let result = self.evcxr.execute(code.text());
+        let Ending { outcome: end, processes } = self.link.end(id);
+        self.listings.keep(id);
+        match result {
+            Ok(outputs) => {
+                self.show(cell, outputs);
+                end.map_or(Outcome::Ok, |end| outcome::of_cell(end, id, &self.listings))
+            }
+            Err(Error::SubprocessTerminated(status)) => {
+                self.link.take_died();
+                outcome::host_died(&status, &variables, processes)
+            }
+            Err(_) if interrupted() => outcome::interrupted(),
+            Err(Error::CompilationErrors(errors)) => match report::compile_errors(&errors, &code, count) {
+                Some(error) => Outcome::Error(error),
+                None => outcome::failed("CompileError", "the cell does not compile, and rustc does not say why".to_owned()),
+            },
+            Err(error) => outcome::failed("CompileError", error.to_string().replace("evcxr", "the session")),
+        }
+    }
+
+    /// Shows what evcxr's commands say.
+    fn show(&self, cell: CellId, outputs: EvalOutputs) {
+        if outputs.is_empty() {
+            return;
+        }
+        let data: MimeBundle =
+            outputs.content_by_mime_type.into_iter().map(|(mime, content)| (mime, Value::String(content))).collect();
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.events.send(Event::Result { cell, data });
+    }
+
+    /// The names of the variables that cells have kept.
+    fn variables(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.evcxr.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Forgets everything and starts again.
+    fn clear(&mut self) {
+        self.command(":clear");
+        self.link.begin(OWN_CELL);
+        self.command(PRELUDE);
+        self.link.end(OWN_CELL);
+    }
+
+    /// Has evcxr do something that ends the present host or needs none.
+    fn command(&mut self, command: &str) {
+        // If it fails, so does the cell that follows, and that is told.
+        let _ = self.evcxr.execute(command);
+        self.link.take_died();
+    }
+}
+
+fn start_evcxr(dir: &SessionDir, program: PathBuf) -> Result<(EvalContext, EvalContextOutputs)> {
+    let mut command = Command::new(program);
+    command.env(LINK_ENV, dir.socket());
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: other threads read the environment through std only, which has a lock for it; nothing
+    // in this program calls C code that reads it meanwhile.
+    unsafe {
+        std::env::set_var("EVCXR_TMPDIR", dir.crate_dir());
+        std::env::set_var("EVCXR_CONFIG_DIR", dir.crate_dir());
+    }
+    EvalContext::with_subprocess_command(command).map_err(|error| anyhow!("cells cannot be compiled: {error}"))
+}
+
+/// Prints what the host writes before it is connected.
+fn forward(outputs: EvalContextOutputs, link: &Link) {
+    for (name, lines) in [(StreamName::Stdout, outputs.stdout), (StreamName::Stderr, outputs.stderr)] {
+        let link = link.clone();
+        std::thread::spawn(move || {
+            for line in lines {
+                link.print(name, format!("{line}\n"));
+            }
+        });
+    }
+}
+
+/// Gives evcxr the dependencies and the prelude of all cells.
+fn set_up(mut context: EvalContext, prepared: &Prepared, dir: &SessionDir, link: &Link) -> Result<CommandContext> {
+    let refused = |error: Error| anyhow!("the session cannot be set up: {error}");
+    let mut state = context.state();
+    // What is built ahead is all that is needed; nothing is fetched.
+    state.set_offline_mode(true);
+    state.set_linker("system".to_owned());
+    state.set_opt_level("0").map_err(refused)?;
+    state.set_error_format("{:?}").map_err(refused)?;
+    for (name, config) in prepared.dependencies() {
+        state.add_dep(name, &config).map_err(refused)?;
+    }
+    // To check a dependency, evcxr has cargo resolve it alone, which leaves a lock file without the others.
+    std::fs::copy(prepared.template().join("Cargo.lock"), dir.crate_dir().join("Cargo.lock"))
+        .context("the prepared lock file cannot be copied")?;
+    link.begin(OWN_CELL);
+    context.eval_with_state(PRELUDE, state).map_err(refused)?;
+    link.end(OWN_CELL);
+
+    let mut evcxr = CommandContext::with_eval_context(context);
+    // From here on `:dep` may fetch.
+    evcxr.execute(":offline 0").map_err(refused)?;
+    Ok(evcxr)
+}
