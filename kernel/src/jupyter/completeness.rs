@@ -41,10 +41,10 @@ fn brackets(code: &str) -> Brackets {
             TokenKind::OpenParen => open.push(TokenKind::CloseParen),
             TokenKind::OpenBrace => open.push(TokenKind::CloseBrace),
             TokenKind::OpenBracket => open.push(TokenKind::CloseBracket),
-            TokenKind::CloseParen | TokenKind::CloseBrace | TokenKind::CloseBracket => {
-                if open.pop() != Some(token.kind) {
-                    return Brackets::Wrong;
-                }
+            TokenKind::CloseParen | TokenKind::CloseBrace | TokenKind::CloseBracket
+                if open.pop() != Some(token.kind) =>
+            {
+                return Brackets::Wrong;
             }
             TokenKind::BlockComment { terminated: false, .. } => return Brackets::Unterminated,
             TokenKind::Literal { kind, .. } if is_unterminated(kind, text) => return Brackets::Unterminated,

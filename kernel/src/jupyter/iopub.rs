@@ -25,7 +25,7 @@ pub(crate) struct IoPub {
 }
 
 enum Outgoing {
-    Publish(Message),
+    Publish(Box<Message>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -54,7 +54,7 @@ impl IoPub {
         let mut message = Message::new(&self.session.id, parent, content);
         // The topic. A request's identities are the way back to one client, not a topic.
         message.identities = vec![Bytes::from(message.header.msg_type.clone())];
-        let _ended_with_the_kernel = self.outbox.send(Outgoing::Publish(message));
+        let _ended_with_the_kernel = self.outbox.send(Outgoing::Publish(Box::new(message)));
     }
 
     /// Waits until all that was published is with the operating system, at most for `limit`.

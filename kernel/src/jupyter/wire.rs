@@ -142,7 +142,7 @@ fn parse<T: DeserializeOwned>(name: &'static str, frame: &[u8]) -> Result<T, Wir
 
 fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     text.chunks_exact(2)

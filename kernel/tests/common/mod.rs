@@ -1,0 +1,321 @@
+//! What the tests have in common: a kernel as a child process, and conversations with it.
+//!
+//! The client is written apart from the kernel's own code, so that a mistake in the codec is not
+//! made twice.
+
+// Each test file uses its own part of it.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod python;
+pub mod wire;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use zeromq::{DealerSocket, ReqSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
+
+pub use wire::Message;
+
+/// A kernel may have to build the runtime for cells first.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// The program under test.
+pub fn crabtree() -> &'static str {
+    env!("CARGO_BIN_EXE_crabtree")
+}
+
+/// Where the runtime for cells is kept between tests: apart from the user's.
+pub fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// A socket on which requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Shell,
+    Control,
+}
+pub use Channel::{Control, Shell};
+
+/// A kernel, and the client that talks to it.
+pub struct Kernel {
+    process: Child,
+    shell: DealerSocket,
+    control: DealerSocket,
+    iopub: SubSocket,
+    heartbeat: ReqSocket,
+    key: String,
+    session: String,
+    /// Everything published so far that no one asked for.
+    unread: Vec<Message>,
+    _directory: tempfile::TempDir,
+}
+
+/// What executing a cell came to.
+#[derive(Debug)]
+pub struct Execution {
+    pub request: String,
+    pub reply: Value,
+    /// All that was published between busy and idle of this request, without these two.
+    pub published: Vec<Message>,
+}
+
+impl Kernel {
+    /// Starts a kernel and connects to it; returns when its publications arrive.
+    pub async fn start() -> Kernel {
+        let directory = tempfile::tempdir().unwrap();
+        let key = uuid::Uuid::new_v4().to_string();
+        let connection = json!({
+            "transport": "ipc", "ip": directory.path().join("k"), "key": key, "signature_scheme": "hmac-sha256",
+            "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5,
+        });
+        let file = directory.path().join("connection.json");
+        std::fs::write(&file, connection.to_string()).unwrap();
+        let process = Command::new(crabtree())
+            .args(["kernel".as_ref(), file.as_os_str()])
+            .env("CRABTREE_CACHE_DIR", cache())
+            .env("JPY_PARENT_PID", std::process::id().to_string())
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let sockets = directory.path().join("k");
+        let url = |port: u32| format!("ipc://{}-{port}", sockets.display());
+        let mut kernel = Kernel {
+            process,
+            shell: DealerSocket::new(),
+            control: DealerSocket::new(),
+            iopub: SubSocket::new(),
+            heartbeat: ReqSocket::new(),
+            key,
+            session: uuid::Uuid::new_v4().to_string(),
+            unread: Vec::new(),
+            _directory: directory,
+        };
+        kernel.iopub.connect(&url(2)).await.unwrap();
+        kernel.iopub.subscribe("").await.unwrap();
+        kernel.shell.connect(&url(1)).await.unwrap();
+        kernel.control.connect(&url(4)).await.unwrap();
+        kernel.heartbeat.connect(&url(5)).await.unwrap();
+        kernel
+            .published("iopub_welcome", |message| message.is("iopub_welcome"))
+            .await;
+        kernel
+    }
+
+    /// Sends a request and returns its id.
+    pub async fn send(&mut self, channel: Channel, msg_type: &str, content: Value) -> String {
+        self.send_message(channel, Message::request(msg_type, content)).await
+    }
+
+    /// Sends a message as it is, signed with the kernel's key.
+    pub async fn send_message(&mut self, channel: Channel, message: Message) -> String {
+        let frames = wire::encode(&message, &self.session, &self.key);
+        self.send_frames(channel, frames).await;
+        message.id
+    }
+
+    /// Sends frames, whatever they are.
+    pub async fn send_frames(&mut self, channel: Channel, frames: Vec<bytes::Bytes>) {
+        self.socket(channel)
+            .send(ZmqMessage::try_from(frames).unwrap())
+            .await
+            .unwrap();
+    }
+
+    /// Sends an execute request and returns its id.
+    pub async fn send_code(&mut self, code: &str) -> String {
+        self.send(Shell, "execute_request", execute_content(code)).await
+    }
+
+    /// The next reply on a channel.
+    pub async fn reply(&mut self, channel: Channel) -> Message {
+        let received = patiently("a reply", self.socket(channel).recv()).await.unwrap();
+        wire::decode(received.into_vec(), &self.key)
+    }
+
+    /// Sends a request and waits for its reply, which must be the next one.
+    pub async fn ask(&mut self, channel: Channel, msg_type: &str, content: Value) -> Value {
+        let request = self.send(channel, msg_type, content).await;
+        let reply = self.reply(channel).await;
+        assert_eq!(reply.parent.as_deref(), Some(request.as_str()), "{reply:?}");
+        reply.content
+    }
+
+    /// The first publication that `wanted` accepts, of those not taken yet; the others stay.
+    pub async fn published(&mut self, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
+        if let Some(index) = self.unread.iter().position(&wanted) {
+            return self.unread.remove(index);
+        }
+        loop {
+            let message = self.next_published(what).await;
+            if wanted(&message) {
+                return message;
+            }
+            self.unread.push(message);
+        }
+    }
+
+    async fn next_published(&mut self, what: &str) -> Message {
+        let received = patiently(what, self.iopub.recv()).await.unwrap();
+        // The first frame is the topic.
+        wire::decode(received.into_vec(), &self.key)
+    }
+
+    /// All that was published for `request`, from its busy to its idle, without these two.
+    pub async fn bracket(&mut self, request: &str) -> Vec<Message> {
+        let is_idle = |message: &Message| message.belongs_to(request) && message.is_status("idle");
+        self.published(&format!("idle of {request}"), is_idle).await;
+        let (mut own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unread)
+            .into_iter()
+            .partition(|message| message.belongs_to(request));
+        self.unread = others;
+        assert!(
+            own.first().is_some_and(|first| first.is_status("busy")),
+            "busy does not come first: {own:?}"
+        );
+        own.remove(0);
+        assert!(
+            !own.iter().any(|message| message.is("status")),
+            "more than one busy and one idle: {own:?}"
+        );
+        own
+    }
+
+    /// Executes a cell and waits for its reply and its idle.
+    pub async fn execute(&mut self, code: &str) -> Execution {
+        let request = self.send_code(code).await;
+        self.finish(request).await
+    }
+
+    /// Waits for the reply to, and the idle of, the execute request that was sent first.
+    pub async fn finish(&mut self, request: String) -> Execution {
+        let reply = self.reply(Shell).await;
+        assert_eq!(
+            reply.parent.as_deref(),
+            Some(request.as_str()),
+            "another request was answered: {reply:?}"
+        );
+        let published = self.bracket(&request).await;
+        Execution {
+            request,
+            reply: reply.content,
+            published,
+        }
+    }
+
+    /// Executes a cell that must succeed.
+    pub async fn run(&mut self, code: &str) -> Execution {
+        let execution = self.execute(code).await;
+        assert_eq!(execution.reply["status"], "ok", "{code}: {:?}", execution.reply);
+        execution
+    }
+
+    /// The value of a cell that must succeed, as text.
+    pub async fn value(&mut self, code: &str) -> String {
+        self.run(code).await.value()
+    }
+
+    /// Sends a heartbeat and returns what comes back.
+    pub async fn beat(&mut self, beat: &str) -> String {
+        self.heartbeat.send(beat.into()).await.unwrap();
+        let received = patiently("a heartbeat", self.heartbeat.recv()).await.unwrap();
+        received.try_into().unwrap()
+    }
+
+    /// Sends a signal to the kernel's process.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.process.id().expect("the kernel runs").to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until the process has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        patiently("the kernel's end", self.process.wait()).await.unwrap()
+    }
+
+    fn socket(&mut self, channel: Channel) -> &mut DealerSocket {
+        match channel {
+            Shell => &mut self.shell,
+            Control => &mut self.control,
+        }
+    }
+}
+
+impl Execution {
+    /// All text written to a stream.
+    pub fn stream(&self, name: &str) -> String {
+        let texts = self
+            .published
+            .iter()
+            .filter(|message| message.is("stream") && message.content["name"] == name);
+        texts.map(|message| message.content["text"].as_str().unwrap()).collect()
+    }
+
+    /// All text written to stdout.
+    pub fn stdout(&self) -> String {
+        self.stream("stdout")
+    }
+
+    /// The text of the cell's value.
+    pub fn value(&self) -> String {
+        let result = self
+            .of_type("execute_result")
+            .next()
+            .unwrap_or_else(|| panic!("no value: {self:?}"));
+        result.content["data"]["text/plain"].as_str().unwrap().to_owned()
+    }
+
+    /// The kind of error and what went wrong; the cell must have failed.
+    pub fn error(&self) -> (&str, &str) {
+        assert_eq!(self.reply["status"], "error", "{self:?}");
+        let told = self
+            .of_type("error")
+            .next()
+            .unwrap_or_else(|| panic!("the error is not published: {self:?}"));
+        for key in ["ename", "evalue", "traceback"] {
+            assert_eq!(told.content[key], self.reply[key]);
+        }
+        (
+            self.reply["ename"].as_str().unwrap(),
+            self.reply["evalue"].as_str().unwrap(),
+        )
+    }
+
+    /// The publications of one type.
+    pub fn of_type(&self, msg_type: &str) -> impl Iterator<Item = &Message> {
+        let msg_type = msg_type.to_owned();
+        self.published.iter().filter(move |message| message.is(&msg_type))
+    }
+
+    /// The number of the execution.
+    pub fn count(&self) -> u64 {
+        self.reply["execution_count"].as_u64().unwrap()
+    }
+}
+
+/// The content of an execute request as a notebook's front end sends it.
+pub fn execute_content(code: &str) -> Value {
+    json!({
+        "code": code, "silent": false, "store_history": true, "user_expressions": {}, "allow_stdin": true,
+        "stop_on_error": true,
+    })
+}
+
+/// Waits for what must come. That it does not is a failure, not a hang.
+pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not come within {PATIENCE:?}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! A Python environment with Jupyter's tools and the kernel under test in it.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{cache, crabtree};
+
+const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
+
+/// The environment.
+pub struct Python {
+    directory: PathBuf,
+}
+
+impl Python {
+    /// Makes the environment, or finds it as an earlier test left it, and installs the kernel in it.
+    pub fn with_kernel() -> Python {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+        std::fs::create_dir_all(&directory).unwrap();
+        // Tests of several files may come here at once.
+        let gate = File::create(directory.with_extension("lock")).unwrap();
+        gate.lock().unwrap();
+        let python = Python { directory };
+        python.ensure_packages();
+        let prefix = python.directory.as_os_str();
+        succeed(
+            Command::new(crabtree())
+                .args(["install".as_ref(), "--prefix".as_ref(), prefix])
+                .env("CRABTREE_CACHE_DIR", cache()),
+        );
+        python
+    }
+
+    fn ensure_packages(&self) {
+        let installed = self.directory.join("installed.txt");
+        if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == REQUIREMENTS) {
+            return;
+        }
+        succeed(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&self.directory),
+        );
+        let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/requirements.txt");
+        succeed(
+            self.command("python")
+                .args(["-m", "pip", "install", "--quiet", "-r"])
+                .arg(requirements),
+        );
+        std::fs::write(installed, REQUIREMENTS).unwrap();
+    }
+
+    /// One of the environment's programs, to be run with the environment's kernels only.
+    pub fn command(&self, program: &str) -> Command {
+        let binaries = self.directory.join("bin");
+        let mut path = binaries.clone().into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut command = Command::new(binaries.join(program));
+        command
+            .env("VIRTUAL_ENV", &self.directory)
+            .env("PATH", path)
+            .env("JUPYTER_DATA_DIR", self.directory.join("no-user-data"))
+            .env("CRABTREE_CACHE_DIR", cache())
+            .env_remove("PYTHONHOME");
+        command
+    }
+
+    /// Runs one of the Python test files of this directory.
+    pub fn test(&self, file: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(file);
+        succeed(
+            self.command("python")
+                .args([OsStr::new("-B"), file.as_os_str(), OsStr::new("-v")]),
+        );
+    }
+}
+
+/// Runs a command; its output is shown when it fails.
+pub fn succeed(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

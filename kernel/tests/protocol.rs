@@ -1,0 +1,158 @@
+//! The messaging protocol, as far as it needs no cell.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Control, Kernel, Message, Shell};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kernel_info_is_answered_within_a_second_of_the_start_on_shell_and_control() {
+    for channel in [Shell, Control] {
+        let started = Instant::now();
+        let mut kernel = Kernel::start().await;
+        let info = kernel.ask(channel, "kernel_info_request", json!({})).await;
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(1), "{channel:?}: {took:?}");
+        assert_eq!(
+            (&info["status"], &info["implementation"]),
+            (&json!("ok"), &json!("crabtree"))
+        );
+        let language = &info["language_info"];
+        assert_eq!(
+            (&language["name"], &language["file_extension"]),
+            (&json!("rust"), &json!(".rs"))
+        );
+        assert!(info["protocol_version"].as_str().unwrap().starts_with("5."));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_bracketed_by_busy_and_idle_with_its_own_header() {
+    let mut kernel = Kernel::start().await;
+    for (channel, request) in [
+        (Shell, "kernel_info_request"),
+        (Control, "kernel_info_request"),
+        (Shell, "comm_info_request"),
+    ] {
+        let id = kernel.send(channel, request, json!({})).await;
+        kernel.reply(channel).await;
+        assert!(kernel.bracket(&id).await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_header_is_the_requests_header_with_all_its_keys() {
+    let mut kernel = Kernel::start().await;
+    let mut request = Message::request("kernel_info_request", json!({}));
+    request.extra = json!({"subshell_id": "s-1"});
+    kernel.send_message(Shell, request).await;
+    let parent = kernel.reply(Shell).await.parent_header;
+    assert_eq!(
+        (&parent["subshell_id"], &parent["date"]),
+        (&json!("s-1"), &json!("2026-01-02T03:04:05.678Z"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_id_is_used_on_every_socket() {
+    let mut kernel = Kernel::start().await;
+    kernel.send(Shell, "kernel_info_request", json!({})).await;
+    kernel.send(Control, "kernel_info_request", json!({})).await;
+    let sessions = [
+        kernel.reply(Shell).await.session,
+        kernel.reply(Control).await.session,
+        kernel
+            .published("busy", |message| message.is_status("busy"))
+            .await
+            .session,
+    ];
+    assert!(
+        sessions
+            .iter()
+            .all(|session| *session == sessions[0] && !session.is_empty()),
+        "{sessions:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_signed_with_the_key_is_dropped_and_the_kernel_goes_on() {
+    let mut kernel = Kernel::start().await;
+    let forged = Message::request("shutdown_request", json!({"restart": false}));
+    for channel in [Control, Shell] {
+        kernel
+            .send_frames(channel, common::wire::encode(&forged, "s", "another key"))
+            .await;
+        kernel
+            .send_frames(channel, vec![bytes::Bytes::from_static(b"garbage")])
+            .await;
+        kernel
+            .send_frames(channel, vec![bytes::Bytes::from_static(b"<IDS|MSG>")])
+            .await;
+        // The next reply on the channel is the one to this, and the kernel is there to give it.
+        kernel.ask(channel, "kernel_info_request", json!({})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_come_back_as_they_were_sent() {
+    let mut kernel = Kernel::start().await;
+    assert_eq!(kernel.beat("ping").await, "ping");
+    assert_eq!(kernel.beat("again").await, "again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_code_are_answered_without_running_it() {
+    let mut kernel = Kernel::start().await;
+    for (code, status) in [("1 + 1", "complete"), ("fn f() {", "incomplete"), (")", "invalid")] {
+        let reply = kernel.ask(Shell, "is_complete_request", json!({"code": code})).await;
+        assert_eq!(reply["status"], status, "{code}");
+    }
+    let completions = kernel
+        .ask(Shell, "complete_request", json!({"code": "spa", "cursor_pos": 3}))
+        .await;
+    assert_eq!(
+        (&completions["status"], &completions["cursor_end"]),
+        (&json!("ok"), &json!(3))
+    );
+    let found = kernel
+        .ask(
+            Shell,
+            "inspect_request",
+            json!({"code": "spawn", "cursor_pos": 3, "detail_level": 0}),
+        )
+        .await;
+    assert_eq!((&found["status"], &found["found"]), (&json!("ok"), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_makes_no_sense_is_answered_with_the_reason() {
+    let mut kernel = Kernel::start().await;
+    for request in ["execute_request", "is_complete_request", "history_request"] {
+        let reply = kernel.ask(Shell, request, json!({"nonsense": 1})).await;
+        assert_eq!(reply["status"], "error", "{request}");
+        assert!(reply["evalue"].as_str().unwrap().contains(request), "{reply}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_is_answered_with_its_restart_flag_and_ends_the_process() {
+    for (channel, restart) in [(Control, true), (Control, false), (Shell, false)] {
+        let mut kernel = Kernel::start().await;
+        let reply = kernel
+            .ask(channel, "shutdown_request", json!({"restart": restart}))
+            .await;
+        assert_eq!((&reply["status"], &reply["restart"]), (&json!("ok"), &json!(restart)));
+        assert!(kernel.ended().await.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigint_is_ignored_and_sigterm_ends_the_process_in_order() {
+    let mut kernel = Kernel::start().await;
+    kernel.signal("-INT");
+    kernel.ask(Control, "kernel_info_request", json!({})).await;
+    kernel.signal("-TERM");
+    assert!(kernel.ended().await.success());
+}

@@ -1,0 +1,37 @@
+"""The language-neutral tests of jupyter_kernel_test."""
+
+import unittest
+
+import jupyter_kernel_test
+
+
+class CrabtreeTests(jupyter_kernel_test.KernelTests):
+    kernel_name = "crabtree"
+    language_name = "rust"
+    file_extension = ".rs"
+
+    code_hello_world = 'println!("hello, world")'
+    code_stderr = 'eprintln!("oh")'
+    code_generate_error = 'panic!("BOOM")'
+    code_execute_result = [
+        {"code": "6 * 7", "result": "42"},
+        {"code": '"a".repeat(3)', "result": '"aaa"'},
+    ]
+    code_display_data = [{"code": 'kino::display(kino::html("<b>b</b>"));', "mime": "text/html"}]
+    code_clear_output = "kino::clear();"
+
+    complete_code_samples = ["1 + 1", "let x = 1;", "fn f() -> u8 { 1 }\nf()", ""]
+    incomplete_code_samples = ["fn f() {", "let x =", '"text', "spawn(async {"]
+    invalid_code_samples = [")", "let = 1;", "fn 1f() {}"]
+
+    code_history_pattern = "6 ?*"
+    supported_history_operations = ("tail", "range", "search")
+
+
+class CrabtreeIopubWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
+    kernel_name = "crabtree"
+    support_iopub_welcome = True
+
+
+if __name__ == "__main__":
+    unittest.main()
