@@ -5,11 +5,13 @@
 
 mod layout;
 mod mermaid;
+mod sup_tree;
 mod svg;
 mod text;
 mod tree;
 
 pub use layout::Direction;
+pub use sup_tree::{SupTree, sup_tree};
 
 #[cfg(test)]
 mod tests;

@@ -90,14 +90,14 @@ impl Node {
         matches!(self.status, Status::Running(_))
     }
 
-    /// The node and all below it, each before its children, with its depth and the index of its parent.
+    /// The node and all below it, each before its children, with the index of its parent.
     pub(crate) fn walk(&self) -> Vec<Visit<'_>> {
         let mut visits = Vec::new();
-        let mut pending = vec![(self, 0, None)];
-        while let Some((node, depth, parent)) = pending.pop() {
+        let mut pending = vec![(self, None)];
+        while let Some((node, parent)) = pending.pop() {
             let index = visits.len();
-            visits.push(Visit { node, depth, parent });
-            pending.extend(node.children.iter().rev().map(|child| (child, depth + 1, Some(index))));
+            visits.push(Visit { node, parent });
+            pending.extend(node.children.iter().rev().map(|child| (child, Some(index))));
         }
         visits
     }
@@ -106,7 +106,6 @@ impl Node {
 /// A node as [`Node::walk`] comes by.
 pub(crate) struct Visit<'a> {
     pub(crate) node: &'a Node,
-    pub(crate) depth: usize,
     /// Where the parent stands in the walk.
     pub(crate) parent: Option<usize>,
 }
