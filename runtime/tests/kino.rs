@@ -170,7 +170,8 @@ fn a_tree_is_found_by_reference_pid_and_name() {
         let sup = dummies("found", Strategy::OneForAll).await;
         let text = sup_tree(sup).to_text();
         assert!(text.contains("one_for_all"), "{text}");
-        assert_eq!(sup_tree(&sup).to_text(), text);
+        let reference = &sup;
+        assert_eq!(sup_tree(reference).to_text(), text);
         assert_eq!(sup_tree(sup.pid()).to_text(), text);
         assert_eq!(sup_tree("found").to_text(), text);
         assert_eq!(
