@@ -70,15 +70,25 @@ pub(super) struct Ending {
 impl Link {
     /// Listens at `path`.
     pub(super) fn listen(path: &Path, events: UnboundedSender<Event>, listings: Listings) -> Result<Link> {
-        let listener = UnixListener::bind(path).with_context(|| format!("cannot make the socket {}", path.display()))?;
-        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), events, listings };
-        let link = Link { shared: Arc::new(shared) };
+        let listener =
+            UnixListener::bind(path).with_context(|| format!("cannot make the socket {}", path.display()))?;
+        let shared = Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            events,
+            listings,
+        };
+        let link = Link {
+            shared: Arc::new(shared),
+        };
         let accepting = link.clone();
         std::thread::Builder::new().name("link".to_owned()).spawn(move || {
             for connection in listener.incoming().flatten() {
                 let link = accepting.clone();
                 // A connection that gets no thread is closed, which ends the host that made it.
-                let _ = std::thread::Builder::new().name("link host".to_owned()).spawn(move || link.serve(connection));
+                let _ = std::thread::Builder::new()
+                    .name("link host".to_owned())
+                    .spawn(move || link.serve(connection));
             }
         })?;
         Ok(link)
@@ -90,7 +100,14 @@ impl Link {
         let mut state = self.state();
         let processes = state.processes;
         let host = state.host.take();
-        *state = State { host, generation: state.generation, cell: Some(cell), processes, died: state.died, ..State::default() };
+        *state = State {
+            host,
+            generation: state.generation,
+            cell: Some(cell),
+            processes,
+            died: state.died,
+            ..State::default()
+        };
         send(&mut state, &ToHost::Begin { cell });
         while state.host.is_some() && !state.begun {
             state = self.wait(state);
@@ -107,11 +124,16 @@ impl Link {
         }
         let deadline = Instant::now() + STDERR_GRACE;
         while state.ended && state.stderr_passed != Some(cell) {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { break };
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                break;
+            };
             let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ending { outcome: state.outcome.take(), processes: state.processes }
+        Ending {
+            outcome: state.outcome.take(),
+            processes: state.processes,
+        }
     }
 
     /// Asks the host to end the cell that runs.
@@ -206,9 +228,20 @@ impl Link {
                 };
                 self.stream(Some(cell), name, text);
             }
-            ToKernel::Display { cell, bundle, display_id, update } => {
+            ToKernel::Display {
+                cell,
+                bundle,
+                display_id,
+                update,
+            } => {
                 let (data, metadata) = (mime_bundle(bundle), MimeBundle::new());
-                self.emit(cell, |cell| Event::Display { cell, data, metadata, display_id, update });
+                self.emit(cell, |cell| Event::Display {
+                    cell,
+                    data,
+                    metadata,
+                    display_id,
+                    update,
+                });
             }
             ToKernel::Clear { cell, wait } => self.emit(cell, |cell| Event::ClearOutput { cell, wait }),
             ToKernel::Result { cell, bundle } => {
@@ -232,7 +265,11 @@ impl Link {
 
     fn stream(&self, cell: Option<u64>, name: StreamName, text: String) {
         let Some(cell) = cell else { return };
-        let text = if name == StreamName::Stderr { self.shared.listings.locate(cell, text) } else { text };
+        let text = if name == StreamName::Stderr {
+            self.shared.listings.locate(cell, text)
+        } else {
+            text
+        };
         self.emit(cell, |cell| Event::Stream { cell, name, text });
     }
 
@@ -265,7 +302,11 @@ fn mime_bundle(bundle: Vec<(String, String)>) -> MimeBundle {
         .into_iter()
         .map(|(mime, content)| {
             let is_json = mime == "application/json" || mime.ends_with("+json");
-            let value = if is_json { serde_json::from_str(&content).ok() } else { None };
+            let value = if is_json {
+                serde_json::from_str(&content).ok()
+            } else {
+                None
+            };
             (mime, value.unwrap_or(Value::String(content)))
         })
         .collect()
@@ -277,8 +318,16 @@ mod tests {
 
     #[test]
     fn json_is_sent_as_json_and_the_rest_as_text() {
-        let bundle = [("text/plain", "{\"a\": 1}"), ("application/json", "{\"a\": 1}"), ("application/x+json", "no json")];
-        let data = mime_bundle(bundle.map(|(mime, content)| (mime.to_owned(), content.to_owned())).to_vec());
+        let bundle = [
+            ("text/plain", "{\"a\": 1}"),
+            ("application/json", "{\"a\": 1}"),
+            ("application/x+json", "no json"),
+        ];
+        let data = mime_bundle(
+            bundle
+                .map(|(mime, content)| (mime.to_owned(), content.to_owned()))
+                .to_vec(),
+        );
         assert_eq!(data["text/plain"], Value::String("{\"a\": 1}".to_owned()));
         assert_eq!(data["application/json"]["a"], 1);
         assert_eq!(data["application/x+json"], Value::String("no json".to_owned()));

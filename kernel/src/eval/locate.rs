@@ -56,7 +56,10 @@ type Listing = Vec<Option<(usize, Position)>>;
 impl Listings {
     /// For a session whose generated source is at `generated`.
     pub(super) fn new(generated: PathBuf) -> Listings {
-        Listings { generated: Arc::new(generated), state: Arc::default() }
+        Listings {
+            generated: Arc::new(generated),
+            state: Arc::default(),
+        }
     }
 
     /// A cell begins.
@@ -86,8 +89,14 @@ impl Listings {
         let listing = self.listing(&mut state, id)?;
         let (cell, start) = (*listing.get(line.checked_sub(1)?)?)?;
         let cell = state.cells.get(cell)?;
-        let position = Position { line: start.line, column: start.column + column - 1 };
-        Some(Place { count: cell.count, position: cell.code.original(position) })
+        let position = Position {
+            line: start.line,
+            column: start.column + column - 1,
+        };
+        Some(Place {
+            count: cell.count,
+            position: cell.code.original(position),
+        })
     }
 
     /// Replaces places in a generated source by places in cells, where they can be found.
@@ -100,7 +109,9 @@ impl Listings {
         while let Some(start) = rest.find("src/lib.rs:") {
             let from = &rest[start..];
             let tail = &from["src/lib.rs:".len()..];
-            let length = tail.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(tail.len());
+            let length = tail
+                .find(|c: char| !c.is_ascii_digit() && c != ':')
+                .unwrap_or(tail.len());
             let location = from[.."src/lib.rs:".len() + length].trim_end_matches(':');
             located.push_str(&rest[..start]);
             match self.find(id, location) {
@@ -142,11 +153,19 @@ fn list(generated: &str, cells: &[Cell]) -> Listing {
             let code = &text[statement.range.clone()];
             let start = super::rewrite::place(text, statement.range.start);
             for (found, _) in generated.match_indices(code) {
-                let Ok(first) = starts.binary_search(&found) else { continue };
+                let Ok(first) = starts.binary_search(&found) else {
+                    continue;
+                };
                 let lines = code.trim_end_matches('\n').split('\n').count();
                 for (offset, line) in listing.iter_mut().skip(first).take(lines).enumerate() {
                     let column = if offset == 0 { start.column } else { 1 };
-                    line.get_or_insert((index, Position { line: start.line + offset, column }));
+                    line.get_or_insert((
+                        index,
+                        Position {
+                            line: start.line + offset,
+                            column,
+                        },
+                    ));
                 }
             }
         }
@@ -171,10 +190,18 @@ mod tests {
         let listings = listings(&dir, generated);
         listings.begin(1, 5, Rewritten::new("// boom\nfn f() {\n    panic!()\n}\n", Vec::new()));
         listings.begin(2, 6, Rewritten::new("let a = 1; f();", Vec::new()));
-        let place = |line, column, count| Some(Place { count, position: Position { line, column } });
+        let place = |line, column, count| {
+            Some(Place {
+                count,
+                position: Position { line, column },
+            })
+        };
         assert_eq!(listings.find(2, "src/lib.rs:3:5"), place(3, 5, 5));
         assert_eq!(listings.find(2, "src/lib.rs:7:1"), place(1, 12, 6));
         assert_eq!(listings.find(2, "src/lib.rs:5:1"), None);
-        assert_eq!(listings.locate(2, "at src/lib.rs:3:5\nat src/lib.rs:5:1.".to_owned()), "at cell [5] 3:5\nat src/lib.rs:5:1.");
+        assert_eq!(
+            listings.locate(2, "at src/lib.rs:3:5\nat src/lib.rs:5:1.".to_owned()),
+            "at cell [5] 3:5\nat src/lib.rs:5:1."
+        );
     }
 }

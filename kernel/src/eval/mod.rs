@@ -92,10 +92,21 @@ impl Engine {
     pub(crate) fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
         let (jobs, received) = mpsc::channel();
         let control = Arc::new(Control::default());
-        let worker = Worker { options, events, control: Arc::clone(&control), session: None };
-        let thread = std::thread::Builder::new().name("session".to_owned()).spawn(move || worker.run(&received));
+        let worker = Worker {
+            options,
+            events,
+            control: Arc::clone(&control),
+            session: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("session".to_owned())
+            .spawn(move || worker.run(&received));
         // Without a thread the channel is closed, and each cell says so.
-        Engine { jobs, control, thread: Mutex::new(thread.ok()) }
+        Engine {
+            jobs,
+            control,
+            thread: Mutex::new(thread.ok()),
+        }
     }
 
     /// Runs one cell. All events of the cell itself are on the channel when this returns.
@@ -109,7 +120,12 @@ impl Engine {
             state.interrupted = false;
         }
         let (answer, answered) = oneshot::channel();
-        let sent = self.jobs.send(Job { cell, count: execution_count, code, answer });
+        let sent = self.jobs.send(Job {
+            cell,
+            count: execution_count,
+            code,
+            answer,
+        });
         let outcome = if sent.is_ok() { answered.await.ok() } else { None };
         let mut state = self.control.state();
         state.running = None;
@@ -146,7 +162,12 @@ impl Engine {
             let _ = reach.host.lock().unwrap_or_else(PoisonError::into_inner).kill();
         }
         let (answer, _) = oneshot::channel();
-        let _ = self.jobs.send(Job { cell: CellId(0), count: 0, code: String::new(), answer });
+        let _ = self.jobs.send(Job {
+            cell: CellId(0),
+            count: 0,
+            code: String::new(),
+            answer,
+        });
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -214,7 +235,11 @@ impl Worker {
             None => std::env::current_exe().context("this program does not know where it is")?,
         };
         let session = Session::start(prepared, program, self.events.clone())?;
-        let reach = Reach { link: session.link(), host: session.host(), crate_dir: session.crate_dir() };
+        let reach = Reach {
+            link: session.link(),
+            host: session.host(),
+            crate_dir: session.crate_dir(),
+        };
         self.control.state().session = Some(reach);
         self.session = Some(session);
         Ok(())
@@ -222,13 +247,21 @@ impl Worker {
 
     /// Tells whoever waits for a cell that the runtime is being built.
     fn tell(&self, progress: Progress<'_>) {
-        let Some(cell) = self.control.state().running else { return };
+        let Some(cell) = self.control.state().running else {
+            return;
+        };
         let text = match progress {
-            Progress::Compiled(done, total, _) => format!("\rBuilding the runtime for cells, once for this version: {done} of {total}"),
+            Progress::Compiled(done, total, _) => {
+                format!("\rBuilding the runtime for cells, once for this version: {done} of {total}")
+            }
             Progress::Waiting => "Waiting for another crabtree that builds the runtime for cells\n".to_owned(),
             Progress::Done => "\rThe runtime for cells is built.                                      \n".to_owned(),
         };
-        let _ = self.events.send(Event::Stream { cell, name: StreamName::Stderr, text });
+        let _ = self.events.send(Event::Stream {
+            cell,
+            name: StreamName::Stderr,
+            text,
+        });
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings) -> Outcome {
         CellEnd::Panicked { message, location, .. } => {
             let place = location.as_deref().and_then(|location| listings.find(cell, location));
             let source = place.and_then(|place| listings.source(place.count));
-            let known = place.zip(source.as_deref()).map(|(place, source)| (place.count, place.position, source));
+            let known = place
+                .zip(source.as_deref())
+                .map(|(place, source)| (place.count, place.position, source));
             let mut traceback = report::at_place("panic", &message, known);
             if let Some(location) = location.filter(|_| known.is_none()) {
                 traceback.push(format!(" --> {location}"));
@@ -39,7 +41,11 @@ pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings) -> Outcome {
 /// The outcome of a cell that was interrupted.
 pub(super) fn interrupted() -> Outcome {
     let text = "the cell was interrupted; its processes live on";
-    error("KeyboardInterrupt", text.to_owned(), report::at_place("interrupt", text, None))
+    error(
+        "KeyboardInterrupt",
+        text.to_owned(),
+        report::at_place("interrupt", text, None),
+    )
 }
 
 /// The outcome of a cell during which the host died.
@@ -52,7 +58,10 @@ pub(super) fn host_died(status: &str, variables: &[String], processes: usize) ->
 
 /// What to say when a host has died since the last cell.
 pub(super) fn host_died_before(variables: &[String], processes: usize) -> String {
-    format!("The host died since the last cell; {}. This cell runs in a new host.\n", loss(variables, processes))
+    format!(
+        "The host died since the last cell; {}. This cell runs in a new host.\n",
+        loss(variables, processes)
+    )
 }
 
 /// What to say when an evaluator has died since the last cell.
@@ -67,11 +76,19 @@ pub(super) fn failed(ename: &str, text: String) -> Outcome {
 }
 
 fn error(ename: &str, evalue: String, traceback: Vec<String>) -> Outcome {
-    Outcome::Error(CellError { ename: ename.to_owned(), evalue, traceback })
+    Outcome::Error(CellError {
+        ename: ename.to_owned(),
+        evalue,
+        traceback,
+    })
 }
 
 fn describe(replaced: &Replaced) -> String {
-    let Replaced { evaluator, reason, successor } = replaced;
+    let Replaced {
+        evaluator,
+        reason,
+        successor,
+    } = replaced;
     format!("the evaluator {evaluator} was ended by an exit signal: {reason}; {successor} takes over")
 }
 
@@ -127,7 +144,10 @@ mod tests {
     #[test]
     fn type_names_lose_their_paths() {
         assert_eq!(short_type_name("core::num::error::ParseIntError"), "ParseIntError");
-        assert_eq!(short_type_name("alloc::boxed::Box<dyn core::error::Error>"), "Box<dyn Error>");
+        assert_eq!(
+            short_type_name("alloc::boxed::Box<dyn core::error::Error>"),
+            "Box<dyn Error>"
+        );
         assert_eq!(short_type_name("&str"), "&str");
     }
 
@@ -135,8 +155,14 @@ mod tests {
     fn the_end_of_a_host_is_told_with_its_signal_and_its_losses() {
         let status = "Subprocess terminated with status: signal: 6 (SIGABRT) (core dumped)";
         assert_eq!(cause(status), "was killed by SIGABRT");
-        assert_eq!(cause("Subprocess terminated with status: exit status: 3"), "exited with status 3");
-        assert_eq!(loss(&["a".to_owned(), "b".to_owned()], 3), "lost: the variables a, b and all 3 processes");
+        assert_eq!(
+            cause("Subprocess terminated with status: exit status: 3"),
+            "exited with status 3"
+        );
+        assert_eq!(
+            loss(&["a".to_owned(), "b".to_owned()], 3),
+            "lost: the variables a, b and all 3 processes"
+        );
         assert_eq!(loss(&[], 1), "lost: the one process");
     }
 }

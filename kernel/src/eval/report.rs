@@ -30,7 +30,11 @@ pub(super) fn compile_errors(errors: &[CompilationError], code: &Rewritten, coun
         Some(code) => format!("{} [{code}]", first.message()),
         None => first.message(),
     };
-    Some(CellError { ename: "CompileError".to_owned(), evalue, traceback })
+    Some(CellError {
+        ename: "CompileError".to_owned(),
+        evalue,
+        traceback,
+    })
 }
 
 fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<String> {
@@ -43,10 +47,22 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<
     for message in error.spanned_messages() {
         let Some(span) = &message.span else { continue };
         let at = |line, column| code.original(Position { line, column });
-        let (from, to) = (at(span.start_line, span.start_column), at(span.end_line, span.end_column));
+        let (from, to) = (
+            at(span.start_line, span.start_column),
+            at(span.end_line, span.end_column),
+        );
         // Without a label of its own, evcxr gives the message again.
-        let label = if message.label.ends_with(&error.message()) { String::new() } else { message.label.clone() };
-        marks.push(Mark { from, to, label, primary: message.is_primary });
+        let label = if message.label.ends_with(&error.message()) {
+            String::new()
+        } else {
+            message.label.clone()
+        };
+        marks.push(Mark {
+            from,
+            to,
+            label,
+            primary: message.is_primary,
+        });
     }
     if let Some(first) = marks.iter().find(|mark| mark.primary).or(marks.first()) {
         lines.push(arrow(count, first.from));
@@ -55,7 +71,11 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<
     for (level, text) in advice(error) {
         let mut parts = text.lines();
         let label = bold().apply_to(format!("{level}:"));
-        lines.push(format!("  {} {label} {}", blue().apply_to("="), parts.next().unwrap_or_default()));
+        lines.push(format!(
+            "  {} {label} {}",
+            blue().apply_to("="),
+            parts.next().unwrap_or_default()
+        ));
         lines.extend(parts.map(|part| format!("    {part}")));
     }
     lines
@@ -65,7 +85,9 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<
 fn advice(error: &CompilationError) -> Vec<(String, String)> {
     let mut advice = Vec::new();
     for child in error.json["children"].as_array().into_iter().flatten() {
-        let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { continue };
+        let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else {
+            continue;
+        };
         // How the compiler was called, and which macro of ours the code is in, is no advice.
         if message.contains("RUST_BACKTRACE") || message.contains("__show") || message.contains("evcxr_") {
             continue;
@@ -90,9 +112,20 @@ pub(super) fn at_place(kind: &str, text: &str, place: Option<(u32, Position, &st
     lines.push(headline(kind, parts.next().unwrap_or_default()));
     lines.extend(parts.map(str::to_owned));
     if let Some((count, position, source)) = place {
-        let to = Position { column: position.column + 1, ..position };
+        let to = Position {
+            column: position.column + 1,
+            ..position
+        };
         lines.push(arrow(count, position));
-        lines.extend(snippet(source, &[Mark { from: position, to, label: String::new(), primary: true }]));
+        lines.extend(snippet(
+            source,
+            &[Mark {
+                from: position,
+                to,
+                label: String::new(),
+                primary: true,
+            }],
+        ));
     }
     lines
 }
@@ -111,7 +144,9 @@ fn snippet(source: &str, marks: &[Mark]) -> Vec<String> {
     let mut marks: Vec<&Mark> = marks.iter().filter(|mark| mark.from.line <= lines.len()).collect();
     marks.sort_by_key(|mark| (mark.from.line, !mark.primary, mark.from.column));
     marks.dedup_by_key(|mark| (mark.from, mark.to, mark.label.clone()));
-    let Some(last) = marks.iter().map(|mark| mark.from.line).max() else { return Vec::new() };
+    let Some(last) = marks.iter().map(|mark| mark.from.line).max() else {
+        return Vec::new();
+    };
     let width = last.to_string().len();
     let bar = || blue().apply_to("|");
     let mut shown = vec![format!("{:width$} {}", "", bar())];
@@ -123,17 +158,33 @@ fn snippet(source: &str, marks: &[Mark]) -> Vec<String> {
             if previous.is_some_and(|previous| number > previous + 1) {
                 shown.push(blue().apply_to("...").to_string());
             }
-            shown.push(format!("{} {} {text}", blue().apply_to(format!("{number:width$}")), bar()));
+            shown.push(format!(
+                "{} {} {text}",
+                blue().apply_to(format!("{number:width$}")),
+                bar()
+            ));
             previous = Some(number);
         }
         let length = text.chars().count();
         let start = mark.from.column.clamp(1, length + 1) - 1;
-        let end = if mark.to.line == number { mark.to.column.saturating_sub(1) } else { length };
+        let end = if mark.to.line == number {
+            mark.to.column.saturating_sub(1)
+        } else {
+            length
+        };
         let under = end.saturating_sub(start).max(1);
         // A tab moves what is below it as far as what is above.
-        let indent: String = text.chars().take(start).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let indent: String = text
+            .chars()
+            .take(start)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
         let (sign, style) = if mark.primary { ("^", red()) } else { ("-", blue()) };
-        let pointer = style.apply_to(format!("{} {}", sign.repeat(under), mark.label.replace('\n', " ")).trim_end().to_owned());
+        let pointer = style.apply_to(
+            format!("{} {}", sign.repeat(under), mark.label.replace('\n', " "))
+                .trim_end()
+                .to_owned(),
+        );
         shown.push(format!("{:width$} {} {indent}{pointer}", "", bar()));
     }
     shown
@@ -161,7 +212,12 @@ mod tests {
 
     fn mark(line: usize, columns: std::ops::Range<usize>, label: &str, primary: bool) -> Mark {
         let at = |column| Position { line, column };
-        Mark { from: at(columns.start), to: at(columns.end), label: label.to_owned(), primary }
+        Mark {
+            from: at(columns.start),
+            to: at(columns.end),
+            label: label.to_owned(),
+            primary,
+        }
     }
 
     #[test]

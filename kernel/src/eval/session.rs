@@ -52,7 +52,14 @@ impl Session {
         let (context, outputs) = start_evcxr(&dir, program)?;
         forward(outputs, &link);
         let evcxr = set_up(context, &prepared, &dir, &link)?;
-        Ok(Session { evcxr, link, listings, events, dir, _prepared: prepared })
+        Ok(Session {
+            evcxr,
+            link,
+            listings,
+            events,
+            dir,
+            _prepared: prepared,
+        })
     }
 
     /// The way to the host.
@@ -79,7 +86,11 @@ impl Session {
     /// Runs a cell. `interrupted` tells whether it is to end.
     pub(super) fn execute(&mut self, cell: CellId, count: u32, code: &str, interrupted: &dyn Fn() -> bool) -> Outcome {
         let CellId(id) = cell;
-        let Cell { code, mut notes, clears } = rewrite(code, Vec::new());
+        let Cell {
+            code,
+            mut notes,
+            clears,
+        } = rewrite(code, Vec::new());
         if self.link.take_died() {
             notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
             self.command(":restart");
@@ -97,7 +108,10 @@ impl Session {
         }
 
         let result = self.evcxr.execute(code.text());
-        let Ending { outcome: end, processes } = self.link.end(id);
+        let Ending {
+            outcome: end,
+            processes,
+        } = self.link.end(id);
         self.listings.keep(id);
         match result {
             Ok(outputs) => {
@@ -111,7 +125,10 @@ impl Session {
             Err(_) if interrupted() => outcome::interrupted(),
             Err(Error::CompilationErrors(errors)) => match report::compile_errors(&errors, &code, count) {
                 Some(error) => Outcome::Error(error),
-                None => outcome::failed("CompileError", "the cell does not compile, and rustc does not say why".to_owned()),
+                None => outcome::failed(
+                    "CompileError",
+                    "the cell does not compile, and rustc does not say why".to_owned(),
+                ),
             },
             Err(error) => outcome::failed("CompileError", error.to_string().replace("evcxr", "the session")),
         }
@@ -122,15 +139,22 @@ impl Session {
         if outputs.is_empty() {
             return;
         }
-        let data: MimeBundle =
-            outputs.content_by_mime_type.into_iter().map(|(mime, content)| (mime, Value::String(content))).collect();
+        let data: MimeBundle = outputs
+            .content_by_mime_type
+            .into_iter()
+            .map(|(mime, content)| (mime, Value::String(content)))
+            .collect();
         // Nobody listens any more only when the kernel is ending.
         let _ = self.events.send(Event::Result { cell, data });
     }
 
     /// The names of the variables that cells have kept.
     fn variables(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.evcxr.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        let mut names: Vec<String> = self
+            .evcxr
+            .variables_and_types()
+            .map(|(name, _)| name.to_owned())
+            .collect();
         names.sort();
         names
     }
@@ -166,7 +190,10 @@ fn start_evcxr(dir: &SessionDir, program: PathBuf) -> Result<(EvalContext, EvalC
 
 /// Prints what the host writes before it is connected.
 fn forward(outputs: EvalContextOutputs, link: &Link) {
-    for (name, lines) in [(StreamName::Stdout, outputs.stdout), (StreamName::Stderr, outputs.stderr)] {
+    for (name, lines) in [
+        (StreamName::Stdout, outputs.stdout),
+        (StreamName::Stderr, outputs.stderr),
+    ] {
         let link = link.clone();
         std::thread::spawn(move || {
             for line in lines {
@@ -189,8 +216,11 @@ fn set_up(mut context: EvalContext, prepared: &Prepared, dir: &SessionDir, link:
         state.add_dep(name, &config).map_err(refused)?;
     }
     // To check a dependency, evcxr has cargo resolve it alone, which leaves a lock file without the others.
-    std::fs::copy(prepared.template().join("Cargo.lock"), dir.crate_dir().join("Cargo.lock"))
-        .context("the prepared lock file cannot be copied")?;
+    std::fs::copy(
+        prepared.template().join("Cargo.lock"),
+        dir.crate_dir().join("Cargo.lock"),
+    )
+    .context("the prepared lock file cannot be copied")?;
     link.begin(OWN_CELL);
     context.eval_with_state(PRELUDE, state).map_err(refused)?;
     link.end(OWN_CELL);

@@ -98,11 +98,13 @@ where
     let mut loan = host.evaluator().borrow().await;
     let ended = {
         let mut driven = pin!(loan.attached().drive(future));
-        let guarded = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) => Poll::Ready(Err(payload)),
-        });
+        let guarded = poll_fn(
+            |context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+                Err(payload) => Poll::Ready(Err(payload)),
+            },
+        );
         tokio::select! {
             biased;
             () = host.interrupted(cell) => None,
@@ -132,7 +134,14 @@ fn take_failure() -> CellEnd {
 /// Tells an `exit` from a panic.
 fn unwound(payload: Box<dyn Any + Send>) -> (CellEnd, Box<dyn Any + Send>) {
     let payload = match process::exit_payload(payload) {
-        Ok(reason) => return (CellEnd::Exited { reason: reason.to_string() }, Box::new("exit")),
+        Ok(reason) => {
+            return (
+                CellEnd::Exited {
+                    reason: reason.to_string(),
+                },
+                Box::new("exit"),
+            );
+        }
         Err(payload) => payload,
     };
     let end = match process::last_panic() {
@@ -141,7 +150,11 @@ fn unwound(payload: Box<dyn Any + Send>) -> (CellEnd, Box<dyn Any + Send>) {
             location: Some(panic.location),
             backtrace: panic.backtrace,
         },
-        None => CellEnd::Panicked { message: panic_message(&*payload), location: None, backtrace: String::new() },
+        None => CellEnd::Panicked {
+            message: panic_message(&*payload),
+            location: None,
+            backtrace: String::new(),
+        },
     };
     (end, payload)
 }
@@ -258,7 +271,11 @@ async fn keep(mut requests: mpsc::UnboundedReceiver<Request>) {
             }
             Some(Request::Borrow(answer)) => {
                 let (give_back, given_back) = oneshot::channel();
-                let loan = Loan { attached: Some(attached), give_back: Some(give_back), group_leader };
+                let loan = Loan {
+                    attached: Some(attached),
+                    give_back: Some(give_back),
+                    group_leader,
+                };
                 // A borrower that is gone gives the evaluator back by dropping the loan.
                 let _ = answer.send(loan);
                 attached = given_back.await.expect("a loan gives back when it is dropped");

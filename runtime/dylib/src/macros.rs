@@ -27,9 +27,16 @@ macro_rules! eprint {
 /// `eprintln!` to the group leader of the calling process.
 #[macro_export]
 macro_rules! eprintln {
+    ($($argument:tt)*) => { $crate::__eprintln!([$($argument)*] $($argument)*) };
+}
+
+/// `eprintln!`; its arguments come twice, to be looked at and to be used.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __eprintln {
     // How evcxr reports the error with which a cell left by `?`.
-    ("{:?}", error) => { $crate::__cell::failed(&error) };
-    ($($argument:tt)*) => { $crate::__cell::runtime::eprintln!($($argument)*) };
+    (["{:?}", error] $format:literal, $error:ident) => { $crate::__cell::failed(&$error) };
+    ([$($looked_at:tt)*] $($argument:tt)*) => { $crate::__cell::runtime::eprintln!($($argument)*) };
 }
 
 /// `dbg!` to the group leader of the calling process.

@@ -42,14 +42,20 @@ impl Capture {
         replace(libc::STDOUT_FILENO, printed.as_raw_fd())?;
         replace(libc::STDERR_FILENO, stderr.as_raw_fd())?;
         default_signals();
-        Ok(Capture { ends: Mutex::new(Some(Ends { pipe, real })), passed: Mutex::default(), changed: Condvar::new() })
+        Ok(Capture {
+            ends: Mutex::new(Some(Ends { pipe, real })),
+            passed: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     /// Starts the thread that reads the pipe; `output` gets the text that is not evcxr's.
     pub(super) fn start(&'static self, output: impl Fn(String) + Send + 'static) -> io::Result<()> {
         let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(ends) = ends else { return Ok(()) };
-        std::thread::Builder::new().name("stdout".to_owned()).spawn(move || self.pump(ends, &output))?;
+        std::thread::Builder::new()
+            .name("stdout".to_owned())
+            .spawn(move || self.pump(ends, &output))?;
         Ok(())
     }
 
@@ -58,7 +64,9 @@ impl Capture {
         // SAFETY: a null stream asks C's library to flush all of its output streams.
         unsafe { libc::fflush(std::ptr::null_mut()) };
         let mark = barrier::mark(number);
-        let printed = io::stdout().flush().and_then(|()| write_all(libc::STDOUT_FILENO, &mark));
+        let printed = io::stdout()
+            .flush()
+            .and_then(|()| write_all(libc::STDOUT_FILENO, &mark));
         let _ = write_all(libc::STDERR_FILENO, &mark);
         if printed.is_err() {
             return;
@@ -98,14 +106,22 @@ fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointers; the new descriptor is nobody else's.
     unsafe {
         let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0);
-        if copy < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(copy)) }
+        if copy < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(OwnedFd::from_raw_fd(copy))
+        }
     }
 }
 
 /// Makes `fd` mean what `source` means.
 fn replace(fd: RawFd, source: RawFd) -> io::Result<()> {
     // SAFETY: the call takes no pointers; the standard descriptors are not owned by any Rust value.
-    if unsafe { libc::dup2(source, fd) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if unsafe { libc::dup2(source, fd) } < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes past std's buffers.

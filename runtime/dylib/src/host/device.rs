@@ -26,13 +26,26 @@ impl Device for CellDevice {
             Stream::Stdout => crabtree_link::Stream::Stdout,
             Stream::Stderr => crabtree_link::Stream::Stderr,
         };
-        self.host.send(&ToKernel::Output { cell: self.cell, stream, text: text.to_owned() });
+        self.host.send(&ToKernel::Output {
+            cell: self.cell,
+            stream,
+            text: text.to_owned(),
+        });
     }
 
     fn display(&self, display: Display) {
-        let Display { bundle, display_id, update } = display;
+        let Display {
+            bundle,
+            display_id,
+            update,
+        } = display;
         let bundle = representations(&bundle);
-        self.host.send(&ToKernel::Display { cell: self.cell, bundle, display_id, update });
+        self.host.send(&ToKernel::Display {
+            cell: self.cell,
+            bundle,
+            display_id,
+            update,
+        });
     }
 
     fn clear(&self, wait: bool) {
@@ -42,5 +55,8 @@ impl Device for CellDevice {
 
 /// A bundle as the link carries it.
 pub(super) fn representations(bundle: &Bundle) -> Vec<(String, String)> {
-    bundle.iter().map(|(mime, content)| (mime.to_owned(), content.to_owned())).collect()
+    bundle
+        .iter()
+        .map(|(mime, content)| (mime.to_owned(), content.to_owned()))
+        .collect()
 }

@@ -102,19 +102,33 @@ mod tests {
                     Part::Barrier(number) => seen_barriers.push(number),
                 }
             }
-            assert_eq!((seen_protocol.as_str(), seen_output.as_str()), (protocol, output), "in portions of {size}");
+            assert_eq!(
+                (seen_protocol.as_str(), seen_output.as_str()),
+                (protocol, output),
+                "in portions of {size}"
+            );
             assert_eq!(seen_barriers, barriers);
         }
     }
 
     #[test]
     fn evcxrs_lines_go_to_evcxr_and_the_rest_to_the_cell() {
-        check(b"one\nEVCXR_EXECUTION_COMPLETE\ntwo\n", "EVCXR_EXECUTION_COMPLETE\n", "one\ntwo\n", &[]);
+        check(
+            b"one\nEVCXR_EXECUTION_COMPLETE\ntwo\n",
+            "EVCXR_EXECUTION_COMPLETE\n",
+            "one\ntwo\n",
+            &[],
+        );
     }
 
     #[test]
     fn a_line_of_evcxrs_is_found_behind_text_without_a_newline() {
-        check(b"progress 50%EVCXR_EXECUTION_COMPLETE\n", "EVCXR_EXECUTION_COMPLETE\n", "progress 50%", &[]);
+        check(
+            b"progress 50%EVCXR_EXECUTION_COMPLETE\n",
+            "EVCXR_EXECUTION_COMPLETE\n",
+            "progress 50%",
+            &[],
+        );
     }
 
     #[test]
@@ -125,7 +139,10 @@ mod tests {
 
     #[test]
     fn text_without_a_newline_is_given_out_at_once() {
-        assert_eq!(Filter::default().feed("schön 5%".as_bytes()), [Part::Output("schön 5%".to_owned())]);
+        assert_eq!(
+            Filter::default().feed("schön 5%".as_bytes()),
+            [Part::Output("schön 5%".to_owned())]
+        );
     }
 
     #[test]

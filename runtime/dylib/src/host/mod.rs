@@ -57,7 +57,9 @@ impl Host {
         let (host, link) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
         host.capture.start(|text| host.captured(text))?;
-        std::thread::Builder::new().name("link".to_owned()).spawn(move || host.obey(link))?;
+        std::thread::Builder::new()
+            .name("link".to_owned())
+            .spawn(move || host.obey(link))?;
         Ok(())
     }
 
@@ -117,7 +119,10 @@ impl Host {
     /// Shows the value of the running cell's last expression.
     pub(crate) fn result(&self, bundle: Bundle) {
         if let Some(cell) = self.state().cell {
-            self.send(&ToKernel::Result { cell, bundle: device::representations(&bundle) });
+            self.send(&ToKernel::Result {
+                cell,
+                bundle: device::representations(&bundle),
+            });
         }
     }
 
@@ -136,7 +141,11 @@ impl Host {
     /// Text on this process's standard output, which is nobody's in particular: the running cell's.
     fn captured(&self, text: String) {
         if let Some(cell) = self.state().cell {
-            self.send(&ToKernel::Output { cell, stream: crabtree_link::Stream::Stdout, text });
+            self.send(&ToKernel::Output {
+                cell,
+                stream: crabtree_link::Stream::Stdout,
+                text,
+            });
         }
     }
 
@@ -147,7 +156,10 @@ impl Host {
                 ToHost::Begin { cell } => self.begin(cell),
                 ToHost::End { cell } => {
                     self.capture.barrier(cell);
-                    self.send(&ToKernel::Ended { cell, processes: process::list().len() });
+                    self.send(&ToKernel::Ended {
+                        cell,
+                        processes: process::list().len(),
+                    });
                 }
                 ToHost::Interrupt { cell } => {
                     self.state().interrupted.insert(cell);

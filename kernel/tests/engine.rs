@@ -1,0 +1,300 @@
+//! What the engine promises of cells, tried on a real session: evcxr, a host and processes.
+//!
+//! The tests share one prepared cache, that of the user unless `CRABTREE_CACHE_DIR` says otherwise.
+
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the kernel is a program; a test uses a part of it"
+)]
+#[path = "../src/cache/mod.rs"]
+mod cache;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the kernel is a program; a test uses a part of it"
+)]
+#[path = "../src/eval/mod.rs"]
+mod eval;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use eval::{CellError, CellId, Engine, EngineOptions, Event, Outcome, StreamName};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// A session under test.
+struct Notebook {
+    engine: Engine,
+    events: UnboundedReceiver<Event>,
+    cells: u64,
+}
+
+/// What a cell did.
+#[derive(Debug)]
+struct Ran {
+    outcome: Outcome,
+    events: Vec<Event>,
+}
+
+impl Notebook {
+    fn open() -> Notebook {
+        let (sender, events) = unbounded_channel();
+        let program = Some(PathBuf::from(env!("CARGO_BIN_EXE_crabtree")));
+        Notebook {
+            engine: Engine::start(EngineOptions { program }, sender),
+            events,
+            cells: 0,
+        }
+    }
+
+    /// Runs a cell and collects what has been shown since the last one.
+    async fn run(&mut self, code: &str) -> Ran {
+        self.cells += 1;
+        let count = u32::try_from(self.cells).unwrap();
+        let outcome = self.engine.execute(CellId(self.cells), count, code.to_owned()).await;
+        let mut events = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            events.push(event);
+        }
+        Ran { outcome, events }
+    }
+
+    /// Runs a cell that must succeed.
+    #[track_caller]
+    fn ok(&mut self, code: &str) -> impl Future<Output = Ran> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let ran = self.run(code).await;
+            assert_eq!(ran.outcome, Outcome::Ok, "{code}\n{:#?}\nat {caller}", ran.events);
+            ran
+        }
+    }
+
+    /// Runs a cell that must fail.
+    async fn err(&mut self, code: &str) -> (CellError, Ran) {
+        let ran = self.run(code).await;
+        match ran.outcome.clone() {
+            Outcome::Error(error) => (error, ran),
+            other => panic!("{code}\nshould fail, but: {other:?}\n{:#?}", ran.events),
+        }
+    }
+
+    async fn close(self) {
+        self.engine.shutdown().await;
+    }
+}
+
+impl Ran {
+    fn text(&self, stream: StreamName) -> String {
+        let texts = self.events.iter().filter_map(|event| match event {
+            Event::Stream { name, text, .. } if *name == stream => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    fn stdout(&self) -> String {
+        self.text(StreamName::Stdout)
+    }
+
+    fn stderr(&self) -> String {
+        self.text(StreamName::Stderr)
+    }
+
+    fn result(&self) -> Option<String> {
+        self.events.iter().find_map(|event| match event {
+            Event::Result { data, .. } => Some(data["text/plain"].as_str()?.to_owned()),
+            _ => None,
+        })
+    }
+}
+
+fn plain(error: &CellError) -> String {
+    console::strip_ansi_codes(&error.traceback.join("\n")).into_owned()
+}
+
+#[tokio::test]
+async fn values_are_shown_and_kept() {
+    let mut notebook = Notebook::open();
+    let ran = notebook.ok("1 + 1").await;
+    assert_eq!(ran.result().as_deref(), Some("2"));
+    notebook.ok("let words = vec![\"a\".to_owned()];").await;
+    let ran = notebook
+        .ok("println!(\"{}\", words.len()); print!(\"no newline\"); eprintln!(\"err\"); words")
+        .await;
+    assert_eq!(ran.stdout(), "1\nno newline");
+    assert_eq!(ran.stderr(), "err\n");
+    assert_eq!(ran.result().as_deref(), Some("[\"a\"]"));
+    let ran = notebook.ok("()").await;
+    assert_eq!(ran.result(), None);
+    let ran = notebook.ok("struct Opaque; Opaque").await;
+    assert!(ran.result().unwrap().ends_with("Opaque"));
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn all_cells_are_one_process_among_others() {
+    let mut notebook = Notebook::open();
+    let first = notebook.ok("me()").await.result();
+    notebook.ok("let echo = spawn(async { loop { receive! { (from, n): (Pid, i32) => { println!(\"got {n}\"); send(from, n + 1); } } } });").await;
+    let second = notebook.ok("process::sleep(ms(1)).await; me()").await.result();
+    assert_eq!(first, second);
+    let ran = notebook
+        .ok("send(echo, (me(), 41)); let n: i32 = receive! { n: i32 => n }; n")
+        .await;
+    assert_eq!(ran.result().as_deref(), Some("42"));
+    let cell = |event: &Event| match event {
+        Event::Stream { cell, text, .. } if text == "got 41\n" => Some(*cell),
+        _ => None,
+    };
+    assert_eq!(
+        ran.events.iter().find_map(cell),
+        Some(CellId(2)),
+        "its output belongs to the cell that spawned it"
+    );
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn errors_end_the_cell_and_nothing_else() {
+    let mut notebook = Notebook::open();
+    let pid = notebook.ok("let kept = 7; me()").await.result();
+
+    let (error, _) = notebook.err("let x: i32 = \"a\";").await;
+    assert_eq!(error.ename, "CompileError");
+    assert_eq!(error.evalue, "mismatched types [E0308]");
+    assert!(plain(&error).contains("--> cell [2] 1:14\n"), "{}", plain(&error));
+
+    let (error, _) = notebook.err("\n1 + \"a\"").await;
+    assert!(plain(&error).contains("--> cell [3] 2:3\n"), "{}", plain(&error));
+
+    let (error, ran) = notebook.err("fn boom() {\n    panic!(\"BOOM\")\n}\nboom();").await;
+    assert_eq!((error.ename.as_str(), error.evalue.as_str()), ("panic", "BOOM"));
+    assert!(plain(&error).contains("--> cell [4] 2:5\n"), "{}", plain(&error));
+    assert_eq!(ran.stderr(), "");
+
+    let (error, _) = notebook.err("\"x\".parse::<i32>()?;").await;
+    assert_eq!(
+        (error.ename.as_str(), error.evalue.as_str()),
+        ("ParseIntError", "ParseIntError { kind: InvalidDigit }")
+    );
+
+    let ran = notebook.ok("let error = 5; eprintln!(\"{:?}\", error);").await;
+    assert_eq!(ran.stderr(), "5\n");
+
+    let (error, _) = notebook.err("exit(\"enough\");").await;
+    assert_eq!((error.ename.as_str(), error.evalue.as_str()), ("exit", "enough"));
+
+    let ran = notebook.ok("(kept, me())").await;
+    assert_eq!(ran.result(), pid.map(|pid| format!("(7, {pid})")));
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn an_exit_signal_replaces_the_evaluator_and_keeps_the_variables() {
+    let mut notebook = Notebook::open();
+    let old = notebook
+        .ok("let kept = String::from(\"kept\"); me()")
+        .await
+        .result()
+        .unwrap();
+    let (error, _) = notebook
+        .err("spawn_link(async { exit(\"crash\") }); process::sleep(secs(10)).await;")
+        .await;
+    assert_eq!(error.ename, "ExitSignal");
+    assert!(
+        error.evalue.contains("crash") && error.evalue.contains(&old),
+        "{}",
+        error.evalue
+    );
+    let ran = notebook.ok("println!(\"{kept}\"); me()").await;
+    assert_eq!(ran.stdout(), "kept\n");
+    let new = ran.result().unwrap();
+    assert_ne!(new, old);
+
+    notebook
+        .ok("spawn_link(async { process::sleep(ms(50)).await; exit(\"later\") });")
+        .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let ran = notebook.ok("me()").await;
+    assert!(
+        ran.stderr().contains("later") && ran.stderr().contains(&new),
+        "{}",
+        ran.stderr()
+    );
+    assert_ne!(ran.result().unwrap(), new);
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_cell_that_waits() {
+    let mut notebook = Notebook::open();
+    notebook.ok("let kept = 1;").await;
+    let waiting = notebook
+        .engine
+        .execute(CellId(100), 2, "process::sleep(secs(60)).await;".to_owned());
+    let interrupting = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        notebook.engine.interrupt();
+    };
+    let (outcome, ()) = tokio::join!(waiting, interrupting);
+    let Outcome::Error(error) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error.ename, "KeyboardInterrupt");
+    let compiling = notebook.engine.execute(CellId(101), 3, "let long = 1;".to_owned());
+    let interrupting = async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        notebook.engine.interrupt();
+    };
+    let (outcome, ()) = tokio::join!(compiling, interrupting);
+    assert!(
+        matches!(&outcome, Outcome::Error(error) if error.ename == "KeyboardInterrupt"),
+        "{outcome:?}"
+    );
+    assert_eq!(notebook.ok("kept").await.result().as_deref(), Some("1"));
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn a_host_that_dies_is_replaced() {
+    let mut notebook = Notebook::open();
+    notebook.ok("struct Kept; let lost = 1;").await;
+    let (error, _) = notebook.err("std::process::abort();").await;
+    assert_eq!(error.ename, "HostDied");
+    assert!(
+        error.evalue.contains("SIGABRT") && error.evalue.contains("lost"),
+        "{}",
+        error.evalue
+    );
+    let ran = notebook.ok("let _kept = Kept; println!(\"{}\", me()); 5").await;
+    assert_eq!(ran.result().as_deref(), Some("5"));
+    assert!(ran.stdout().starts_with('<'));
+    let (error, _) = notebook
+        .err("unsafe { std::ptr::null_mut::<u8>().write_volatile(1) };")
+        .await;
+    assert!(error.evalue.contains("SIGSEGV"), "{}", error.evalue);
+    let (error, _) = notebook.err("std::process::exit(3);").await;
+    assert!(error.evalue.contains("exited with status 3"), "{}", error.evalue);
+    notebook
+        .ok("spawn(async { process::sleep(ms(100)).await; std::process::exit(0) });")
+        .await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let ran = notebook.ok("1").await;
+    assert!(ran.stderr().contains("host died"), "{}", ran.stderr());
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn what_is_printed_past_the_runtime_is_captured() {
+    let mut notebook = Notebook::open();
+    let ran = notebook
+        .ok("std::println!(\"std\"); std::print!(\"no newline\"); std::eprintln!(\"std err\");\nunsafe extern \"C\" { fn puts(text: *const std::ffi::c_char) -> i32; }\nunsafe { puts(c\"from C\".as_ptr()) };")
+        .await;
+    assert_eq!(ran.stdout(), "std\nno newlinefrom C\n");
+    assert_eq!(ran.stderr(), "std err\n");
+    notebook.close().await;
+}
