@@ -56,6 +56,12 @@ impl Pid {
     }
 }
 
+impl From<&Pid> for Pid {
+    fn from(pid: &Pid) -> Pid {
+        *pid
+    }
+}
+
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{}.{}.{}>", self.node.0, self.number, self.serial)

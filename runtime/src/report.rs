@@ -30,5 +30,7 @@ pub(crate) fn error(title: &str, reason: &ExitReason, details: &[(&str, String)]
 /// The name of the calling process, if it has one.
 pub(crate) fn name_of_current() -> Option<String> {
     let process = current::get()?;
-    process.record.update(process.pid, |state| state.name().map(ToString::to_string))?
+    process
+        .record
+        .update(process.pid, |state| state.name().map(ToString::to_string))?
 }

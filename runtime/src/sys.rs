@@ -43,8 +43,11 @@ where
     state.ok_or_else(|| CallError {
         request: format!("sys::get_state({})", server.shown()),
         cause: crate::gen_server::CallFailure::Exit(
-            format!("the process is not a {}", crate::gen_server::short_type_name::<A::Server>()).into(),
+            format!(
+                "the process is not a {}",
+                crate::gen_server::short_type_name::<A::Server>()
+            )
+            .into(),
         ),
     })
 }
-

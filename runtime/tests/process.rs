@@ -91,7 +91,10 @@ fn a_chain_of_links_falls_with_one_reason() {
         process::exit(pids[25], "cut");
         for pid in pids {
             let reason = end_of(pid).await;
-            assert!(reason == ExitReason::from("cut") || reason == ExitReason::NoProc, "{reason}");
+            assert!(
+                reason == ExitReason::from("cut") || reason == ExitReason::NoProc,
+                "{reason}"
+            );
         }
     });
 }
@@ -110,7 +113,9 @@ fn linking_to_the_dead_gives_noproc() {
 #[test]
 fn after_unlink_no_exit_comes() {
     check(async {
-        let child = spawn_link(async { receive! { "go" => exit("boom") } });
+        let child = spawn_link(async {
+            receive! { "go" => exit("boom") }
+        });
         process::unlink(child);
         send(child, "go");
         assert_eq!(end_of(child).await, ExitReason::from("boom"));
@@ -122,7 +127,9 @@ fn after_unlink_no_exit_comes() {
 fn a_link_made_again_after_unlink_holds() {
     check(async {
         process::flag(Flag::TrapExit, true);
-        let child = spawn_link(async { receive! { "go" => exit("boom") } });
+        let child = spawn_link(async {
+            receive! { "go" => exit("boom") }
+        });
         process::unlink(child);
         process::link(child);
         send(child, "go");
@@ -207,7 +214,9 @@ fn a_monitor_of_the_dead_reports_noproc() {
 #[test]
 fn a_monitor_taken_back_reports_nothing() {
     check(async {
-        let (child, monitor) = spawn_monitor(async { receive! { "go" => () } });
+        let (child, monitor) = spawn_monitor(async {
+            receive! { "go" => () }
+        });
         process::demonitor(monitor);
         send(child, "go");
         end_of(child).await;
@@ -244,7 +253,9 @@ fn a_receive_gives_up_when_its_time_is_over_and_not_before() {
 fn names_are_free_before_the_end_is_announced() {
     check(async {
         for round in 0..100 {
-            let (child, _) = spawn_monitor(async { receive! { "go" => () } });
+            let (child, _) = spawn_monitor(async {
+                receive! { "go" => () }
+            });
             process::register(child, "phoenix").unwrap_or_else(|error| panic!("round {round}: {error}"));
             send("phoenix", "go").unwrap();
             receive! { Down { .. } => assert_eq!(process::whereis("phoenix"), None) }
@@ -257,7 +268,10 @@ fn register_says_what_is_wrong() {
     check(async {
         process::register(me(), "register-one").unwrap();
         let again = process::register(me(), "register-two").unwrap_err();
-        assert!(again.to_string().contains("registered as \"register-one\" already"), "{again}");
+        assert!(
+            again.to_string().contains("registered as \"register-one\" already"),
+            "{again}"
+        );
         let other = spawn(process::sleep(secs(60)));
         let taken = process::register(other, "register-one").unwrap_err();
         assert!(taken.to_string().contains("belongs to"), "{taken}");
@@ -289,8 +303,12 @@ fn two_receives_at_once_are_both_woken() {
         process::send_after(me(), 1_u8, ms(10));
         process::send_after(me(), 2_u16, ms(20));
         let parts: Vec<std::pin::Pin<Box<dyn Future<Output = u16>>>> = vec![
-            Box::pin(async { receive! { n: u16 => n } }),
-            Box::pin(async { receive! { n: u8 => u16::from(n) } }),
+            Box::pin(async {
+                receive! { n: u16 => n }
+            }),
+            Box::pin(async {
+                receive! { n: u8 => u16::from(n) }
+            }),
         ];
         assert_eq!(futures::future::join_all(parts).await, [2, 1]);
     });

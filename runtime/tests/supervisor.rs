@@ -108,13 +108,21 @@ fn each_strategy_restarts_the_children_it_names_and_no_others() {
     ];
     for (strategy, restarted) in table {
         check(async {
-            let sup = Supervisor::new(strategy).children(["a", "b", "c"].map(puppet)).start_link().await.unwrap();
+            let sup = Supervisor::new(strategy)
+                .children(["a", "b", "c"].map(puppet))
+                .start_link()
+                .await
+                .unwrap();
             let before = pids(sup);
             process::exit(before[1].unwrap(), ExitReason::Kill);
             end_of(before[1].unwrap()).await;
             supervisor::which_children(sup).await.unwrap();
             let after = pids(sup);
-            let changed: Vec<bool> = before.iter().zip(&after).map(|(before, after)| before != after).collect();
+            let changed: Vec<bool> = before
+                .iter()
+                .zip(&after)
+                .map(|(before, after)| before != after)
+                .collect();
             assert_eq!(changed, restarted, "{strategy}");
             let snapshot = supervisor::snapshot(sup.pid()).unwrap();
             assert_eq!(snapshot.children[1].previous, before[1]);
@@ -139,7 +147,11 @@ fn restart_values_decide_by_the_reason() {
     for (restart, reason, expected) in table {
         check(async {
             let spec = puppet("a").restart(restart).name("restart-values");
-            let sup = Supervisor::new(Strategy::OneForOne).child(spec).start_link().await.unwrap();
+            let sup = Supervisor::new(Strategy::OneForOne)
+                .child(spec)
+                .start_link()
+                .await
+                .unwrap();
             let before = pids(sup)[0].unwrap();
             gen_server::cast(named::<Puppet>("restart-values"), Stop(reason.clone()));
             end_of(before).await;
@@ -160,7 +172,11 @@ fn children_start_in_order_and_stop_in_reverse() {
     check(async {
         let log = Some(me());
         let specs = ["a", "b", "c"].map(|id| child_spec::<Puppet>(id, (log, id)));
-        let sup = Supervisor::new(Strategy::OneForOne).children(specs).start_link().await.unwrap();
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .children(specs)
+            .start_link()
+            .await
+            .unwrap();
         supervisor::stop(sup).await.unwrap();
         let seen: Vec<_> = process::flush()
             .into_iter()
@@ -207,7 +223,12 @@ fn a_supervisor_gives_up_after_too_many_restarts_and_takes_its_children_along() 
 #[test]
 fn restarts_far_apart_are_not_too_many() {
     check(async {
-        let sup = Supervisor::new(Strategy::OneForOne).max_restarts(1).child(puppet("a")).start_link().await.unwrap();
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .max_restarts(1)
+            .child(puppet("a"))
+            .start_link()
+            .await
+            .unwrap();
         for _ in 0..4 {
             let victim = pids(sup)[0].unwrap();
             process::exit(victim, ExitReason::Kill);
@@ -265,8 +286,15 @@ fn two_children_of_one_id_are_refused() {
     check(async {
         process::flag(Flag::TrapExit, true);
         let twice = [puppet("same"), puppet("same")];
-        let error = Supervisor::new(Strategy::OneForOne).children(twice).start_link().await.unwrap_err();
-        assert!(error.to_string().contains("two children have the id \"same\""), "{error}");
+        let error = Supervisor::new(Strategy::OneForOne)
+            .children(twice)
+            .start_link()
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("two children have the id \"same\""),
+            "{error}"
+        );
     });
 }
 
@@ -283,7 +311,9 @@ fn supervisors_nest_and_fall_together() {
         let snapshot = supervisor::snapshot(sup.pid()).unwrap();
         let tree = snapshot.children[1].tree.as_deref().expect("a supervisor has a tree");
         assert_eq!(tree.children.len(), 2);
-        let ChildStatus::Running(leaf) = tree.children[0].status else { panic!("it runs") };
+        let ChildStatus::Running(leaf) = tree.children[0].status else {
+            panic!("it runs")
+        };
         supervisor::stop(sup).await.unwrap();
         assert!(!process::is_alive(leaf));
     });
@@ -292,9 +322,16 @@ fn supervisors_nest_and_fall_together() {
 #[test]
 fn a_call_to_nobody_says_which_call_it_was() {
     check(async {
-        let error = gen_server::call(named::<Puppet>("nobody-here"), Whoami).await.unwrap_err();
+        let error = gen_server::call(named::<Puppet>("nobody-here"), Whoami)
+            .await
+            .unwrap_err();
         assert_eq!(error.cause, CallFailure::NoSuchName);
-        assert!(error.to_string().contains("gen_server::call(named::<Puppet>(\"nobody-here\"), Whoami)"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("gen_server::call(named::<Puppet>(\"nobody-here\"), Whoami)"),
+            "{error}"
+        );
     });
 }
 
@@ -331,8 +368,14 @@ fn a_call_to_a_server_that_dies_gives_the_reason() {
 #[test]
 fn a_taken_name_is_told_with_its_owner() {
     check(async {
-        let first = gen_server::start_link::<Puppet>((None, "one")).name("already-started").await.unwrap();
-        let error = gen_server::start_link::<Puppet>((None, "two")).name("already-started").await.unwrap_err();
+        let first = gen_server::start_link::<Puppet>((None, "one"))
+            .name("already-started")
+            .await
+            .unwrap();
+        let error = gen_server::start_link::<Puppet>((None, "two"))
+            .name("already-started")
+            .await
+            .unwrap_err();
         assert_eq!(
             error,
             StartError::AlreadyStarted {
@@ -340,7 +383,10 @@ fn a_taken_name_is_told_with_its_owner() {
                 pid: first.pid()
             }
         );
-        assert!(process::is_alive(me()), "a start that met another does not end the caller");
+        assert!(
+            process::is_alive(me()),
+            "a start that met another does not end the caller"
+        );
     });
 }
 

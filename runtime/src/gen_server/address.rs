@@ -76,6 +76,12 @@ impl<S> From<Server<S>> for Pid {
     }
 }
 
+impl<S> From<&Server<S>> for Pid {
+    fn from(server: &Server<S>) -> Pid {
+        server.pid
+    }
+}
+
 impl<S> Destination for Server<S> {
     type Sent = ();
 
@@ -160,7 +166,10 @@ impl<S: GenServer> Address for Named<S> {
     type Server = S;
 
     fn pid(&self) -> Result<Pid, NoSuchName> {
-        node().names.get(self.name.as_str()).ok_or_else(|| NoSuchName(self.name.clone()))
+        node()
+            .names
+            .get(self.name.as_str())
+            .ok_or_else(|| NoSuchName(self.name.clone()))
     }
 
     fn shown(&self) -> String {

@@ -5,13 +5,13 @@ use super::error::{CallError, CallFailure, StartError, short_type_name};
 use super::request::Request;
 use super::server::{AnyInit, Started, System, any_init, life};
 use super::{GenServer, HandleCall, HandleCast};
+use crate::ExitReason;
 use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::process::call::{self, Failure, Origin};
 use crate::process::record::deliver;
 use crate::process::{self, current, task};
-use crate::ExitReason;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -183,7 +183,9 @@ where
             let request = |origin| Request::call::<S, M>(self.message, origin);
             let what = short_type_name::<M>();
             let answer = call_any(self.to, "gen_server::call", what, self.timeout, request).await?;
-            Ok(answer.downcast().expect("a server answers a call with the type of its reply"))
+            Ok(answer
+                .downcast()
+                .expect("a server answers a call with the type of its reply"))
         })
     }
 }

@@ -101,7 +101,9 @@ impl fmt::Display for CallError {
         write!(f, "{}: ", self.request)?;
         match &self.cause {
             CallFailure::Timeout(time) => write!(f, "no answer within {time:?}"),
-            CallFailure::NoSuchName => f.write_str("no process has that name; process::registered() lists the names in use"),
+            CallFailure::NoSuchName => {
+                f.write_str("no process has that name; process::registered() lists the names in use")
+            }
             CallFailure::Exit(ExitReason::NoProc) => f.write_str("the process is not alive (noproc)"),
             CallFailure::Exit(reason) => write!(f, "the process ended before it answered: {reason}"),
             CallFailure::CallingSelf => f.write_str("a process cannot call itself: it would wait for its own answer"),

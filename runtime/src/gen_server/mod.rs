@@ -91,15 +91,15 @@ mod request;
 mod returns;
 pub(crate) mod server;
 
-use crate::message::{Message, Term};
 use crate::ExitReason;
+use crate::message::{Message, Term};
 pub use address::{Address, Named, Server, named, whereis};
-pub(crate) use client::{call_any, stop_any};
 pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link, stop, stop_with};
-pub use error::{CallError, CallFailure, StartError};
+pub(crate) use client::{call_any, stop_any};
 pub(crate) use error::short_type_name;
-pub(crate) use server::unknown;
+pub use error::{CallError, CallFailure, StartError};
 pub use returns::{Caller, Init, Next, Reply};
+pub(crate) use server::unknown;
 use std::fmt::Debug;
 use std::future::Future;
 
@@ -137,11 +137,8 @@ pub trait HandleCall<M: Term>: GenServer {
     type Reply: Term;
 
     /// Handles the call. [`Reply::reply`] answers it; after [`Reply::noreply`], `from` is there to answer later.
-    fn handle_call(
-        &mut self,
-        message: M,
-        from: Caller<Self::Reply>,
-    ) -> impl Future<Output = Reply<Self::Reply>> + Send;
+    fn handle_call(&mut self, message: M, from: Caller<Self::Reply>)
+    -> impl Future<Output = Reply<Self::Reply>> + Send;
 }
 
 /// A server that takes casts with messages of type `M`.

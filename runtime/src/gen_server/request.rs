@@ -45,7 +45,7 @@ impl Request {
         S: HandleCall<M>,
         M: Term,
     {
-        Request::new::<S, M>(Box::new(CallBody::<S, M> {
+        Request::message::<S, M>(Box::new(CallBody::<S, M> {
             message,
             origin,
             _server: PhantomData,
@@ -57,13 +57,13 @@ impl Request {
         S: HandleCast<M>,
         M: Term,
     {
-        Request::new::<S, M>(Box::new(CastBody::<S, M> {
+        Request::message::<S, M>(Box::new(CastBody::<S, M> {
             message,
             _server: PhantomData,
         }))
     }
 
-    fn new<S: GenServer, M>(body: Box<dyn Body>) -> Message {
+    fn message<S: GenServer, M>(body: Box<dyn Body>) -> Message {
         Message::new(Request {
             server: TypeId::of::<S>(),
             name: super::error::short_type_name::<M>(),
@@ -141,7 +141,10 @@ where
         let server = server.downcast_mut::<S>()?;
         Some(Box::pin(async move {
             let next = server.handle_cast(self.message).await;
-            Handled { next, last_answer: None }
+            Handled {
+                next,
+                last_answer: None,
+            }
         }))
     }
 }

@@ -42,6 +42,7 @@ pub struct Reply<R> {
 
 impl<R> Reply<R> {
     /// Answers the call.
+    #[expect(clippy::self_named_constructors, reason = "it is OTP's name for it")]
     pub fn reply(value: R) -> Reply<R> {
         Reply {
             value: Some(value),

@@ -32,8 +32,11 @@ pub(crate) enum System {
     /// End with that reason.
     Terminate(ExitReason),
     /// Look at the state.
-    Look(Box<dyn FnOnce(&dyn Any) + Send>),
+    Look(Look),
 }
+
+/// What somebody wants to do with the state of a server.
+pub(crate) type Look = Box<dyn FnOnce(&dyn Any) + Send>;
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -172,13 +175,22 @@ async fn serve(server: &mut dyn AnyServer, parent: Option<Pid>) -> End {
             Decoded::Info(message) => {
                 let what = format!("{message:?}");
                 let next = guard(server.handle_info(message)).await;
-                let handled = next.map(|next| Handled { next, last_answer: None });
+                let handled = next.map(|next| Handled {
+                    next,
+                    last_answer: None,
+                });
                 (what, handled)
             }
         };
         let (reason, last_answer) = match handled {
-            Ok(Handled { next: Next { stop: None }, .. }) => continue,
-            Ok(Handled { next: Next { stop: Some(reason) }, last_answer }) => (reason, last_answer),
+            Ok(Handled {
+                next: Next { stop: None },
+                ..
+            }) => continue,
+            Ok(Handled {
+                next: Next { stop: Some(reason) },
+                last_answer,
+            }) => (reason, last_answer),
             Err(crash) => (crash.reason, None),
         };
         return End {
@@ -190,7 +202,7 @@ async fn serve(server: &mut dyn AnyServer, parent: Option<Pid>) -> End {
 }
 
 enum Decoded {
-    Look(Box<dyn FnOnce(&dyn Any) + Send>),
+    Look(Look),
     End(ExitReason),
     Request(Request),
     Info(Message),
@@ -244,7 +256,10 @@ fn who() -> String {
 
 /// What a server does with a message that it does not know.
 pub(crate) fn unknown(message: &impl fmt::Debug) {
-    let text = format!("[warning] GenServer {} received an unexpected message: {message:?}\n", who());
+    let text = format!(
+        "[warning] GenServer {} received an unexpected message: {message:?}\n",
+        who()
+    );
     crate::io::write(crate::io::Stream::Stderr, &text);
 }
 

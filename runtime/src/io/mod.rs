@@ -96,7 +96,9 @@ fn device_of(leader: Pid) -> Arc<dyn Device> {
         let record = node().table.get(pid)?;
         record.update(pid, |state| state.extras()?.device.clone())?
     };
-    find(leader).or_else(|| find(node().user)).unwrap_or_else(|| Arc::new(Terminal))
+    find(leader)
+        .or_else(|| find(node().user))
+        .unwrap_or_else(|| Arc::new(Terminal))
 }
 
 /// Writes to the group leader of the calling process.

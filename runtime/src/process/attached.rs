@@ -36,7 +36,10 @@ pub struct Attached {
 
 impl Attached {
     /// Begins a process. Its group leader is the caller's.
-    #[expect(clippy::new_without_default, reason = "it starts a process, which a default value should not")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "it starts a process, which a default value should not"
+    )]
     pub fn new() -> Attached {
         let (pid, record) = begin(Start::default());
         Attached {

@@ -68,7 +68,9 @@ pub(crate) async fn call_with(
         Some(_) => Call::begin(to).run(ask, timeout).await,
         None => {
             // Whoever is no process becomes one for the time of the call.
-            let answer = Attached::new().drive(async { Call::begin(to).run(ask, timeout).await }).await;
+            let answer = Attached::new()
+                .drive(async { Call::begin(to).run(ask, timeout).await })
+                .await;
             answer.unwrap_or_else(|reason| Err(Failure::Down(reason)))
         }
     }

@@ -43,7 +43,13 @@ pub fn get<T: Clone + 'static>(key: &str) -> Option<T> {
     // A `Clone` is a user's code, which must not run under the lock: the value is taken out for as long.
     let (key, value) = process.record.lock().extras_mut().dictionary.remove_entry(key)?;
     let copy = value.downcast_ref::<T>().cloned();
-    process.record.lock().extras_mut().dictionary.entry(key).or_insert(value);
+    process
+        .record
+        .lock()
+        .extras_mut()
+        .dictionary
+        .entry(key)
+        .or_insert(value);
     copy
 }
 

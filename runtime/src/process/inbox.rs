@@ -51,8 +51,7 @@ impl Inbox {
             };
         }
         let skip = cursor.next.saturating_sub(self.first) as usize;
-        let found = (self.entries.iter_mut().enumerate().skip(skip))
-            .find(|(_, entry)| entry.is_some());
+        let found = (self.entries.iter_mut().enumerate().skip(skip)).find(|(_, entry)| entry.is_some());
         let Some((position, entry)) = found else {
             cursor.next = self.first + self.entries.len() as u64;
             return None;
@@ -152,7 +151,11 @@ mod tests {
             inbox.settle();
         }
         assert_eq!(shown(&inbox), ["0"]);
-        assert!(inbox.entries.len() < 100, "{} entries for one message", inbox.entries.len());
+        assert!(
+            inbox.entries.len() < 100,
+            "{} entries for one message",
+            inbox.entries.len()
+        );
     }
 
     #[test]

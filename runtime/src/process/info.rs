@@ -100,7 +100,11 @@ fn shown(value: &Message) -> Shown {
 /// assert_eq!(info.links, []);
 /// # });
 /// ```
-pub fn info(pid: Pid) -> Option<Info> {
+pub fn info(pid: impl Into<Pid>) -> Option<Info> {
+    info_of(pid.into())
+}
+
+fn info_of(pid: Pid) -> Option<Info> {
     let record = node().table.get(pid)?;
     record.update(pid, |state| {
         let _showing = Showing::begin();
@@ -108,7 +112,10 @@ pub fn info(pid: Pid) -> Option<Info> {
         let links = relations.iter().flat_map(|relations| &relations.links);
         let watched = relations.iter().flat_map(|relations| {
             let calls = &relations.calls;
-            relations.monitors.iter().filter(|(monitor, _)| !calls.contains_key(monitor))
+            relations
+                .monitors
+                .iter()
+                .filter(|(monitor, _)| !calls.contains_key(monitor))
         });
         let current = super::current::get().is_some_and(|current| current.pid == pid);
         Info {
@@ -117,7 +124,10 @@ pub fn info(pid: Pid) -> Option<Info> {
             status: if current { Status::Running } else { Status::Waiting },
             message_queue_len: state.inbox.len(),
             messages: state.inbox.iter().map(shown).collect(),
-            links: links.filter(|(_, link)| **link == Link::Active).map(|(pid, _)| *pid).collect(),
+            links: links
+                .filter(|(_, link)| **link == Link::Active)
+                .map(|(pid, _)| *pid)
+                .collect(),
             monitors: watched.map(|(_, pid)| *pid).collect(),
             monitored_by: relations
                 .map(|relations| relations.watchers.values().copied().collect())

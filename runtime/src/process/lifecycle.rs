@@ -112,14 +112,15 @@ pub fn me() -> Pid {
 /// receive! { Down { reason, .. } => assert_eq!(reason, ExitReason::Killed) }
 /// # });
 /// ```
-pub fn exit(pid: Pid, reason: impl Into<ExitReason>) {
+pub fn exit(pid: impl Into<Pid>, reason: impl Into<ExitReason>) {
     let from = current::get().map_or(node().user, |process| process.pid);
     let reason = reason.into();
-    send_signal(pid, Signal::ExitRequest { from, reason });
+    send_signal(pid.into(), Signal::ExitRequest { from, reason });
 }
 
 /// Whether the process is alive, after every signal that the caller sent to it before.
-pub fn is_alive(pid: Pid) -> bool {
+pub fn is_alive(pid: impl Into<Pid>) -> bool {
+    let pid = pid.into();
     let record = node().table.get(pid);
     record.and_then(|record| record.update(pid, |state| state.exit.is_none())) == Some(true)
 }
@@ -151,8 +152,8 @@ pub fn flag(flag: Flag, value: bool) -> bool {
 ///
 /// # Errors
 /// When the name is taken, the process has one already, or is not alive.
-pub fn register(pid: Pid, name: impl Into<Name>) -> Result<(), RegisterError> {
-    register_name(pid, name.into())
+pub fn register(pid: impl Into<Pid>, name: impl Into<Name>) -> Result<(), RegisterError> {
+    register_name(pid.into(), name.into())
 }
 
 fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
@@ -222,7 +223,9 @@ pub async fn sleep(duration: Duration) {
         if deadline <= Instant::now() {
             return Poll::Ready(());
         }
-        (process.record).update(process.pid, |state| scan::wait(state, &process, context, Some(deadline)));
+        (process.record).update(process.pid, |state| {
+            scan::wait(state, &process, context, Some(deadline))
+        });
         Poll::Pending
     })
     .await;
@@ -244,7 +247,9 @@ pub async fn sleep(duration: Duration) {
 /// ```
 pub fn send_after<T: Term>(to: impl Destination, message: T, after: Duration) -> TimerRef {
     let timer = node().new_ref();
-    node().senders.send_after(to.target(), Message::new(message), after, timer);
+    node()
+        .senders
+        .send_after(to.target(), Message::new(message), after, timer);
     TimerRef(timer)
 }
 
@@ -270,6 +275,6 @@ pub fn group_leader() -> Pid {
 }
 
 /// Directs the output of a process elsewhere. Processes that it spawns from now on inherit it.
-pub fn set_group_leader(pid: Pid, leader: Pid) {
-    send_signal(pid, Signal::GroupLeader { leader });
+pub fn set_group_leader(pid: impl Into<Pid>, leader: Pid) {
+    send_signal(pid.into(), Signal::GroupLeader { leader });
 }

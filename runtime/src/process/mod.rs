@@ -1,6 +1,6 @@
 //! Processes: spawning, messages, links, monitors, exits, names, and what can be seen of them.
 //!
-//! A process is a future that runs on its own, with a [`Pid`], a mailbox, and relations to others. It shares nothing
+//! A process is a future that runs on its own, with a [`Pid`](crate::Pid), a mailbox, and relations to others. It shares nothing
 //! that it does not choose to share. When it ends, for whatever reason, those who are linked to it or watch it learn
 //! why.
 //!

@@ -178,12 +178,20 @@ mod tests {
                 });
             }
             while seen.len() < 4 * PER_SENDER {
-                seen.extend(queue.take().map(|message| message.downcast::<(usize, usize)>().unwrap()));
+                seen.extend(
+                    queue
+                        .take()
+                        .map(|message| message.downcast::<(usize, usize)>().unwrap()),
+                );
                 std::thread::yield_now();
             }
         });
         for sender in 0..4 {
-            let order: Vec<_> = seen.iter().filter(|(from, _)| *from == sender).map(|(_, n)| *n).collect();
+            let order: Vec<_> = seen
+                .iter()
+                .filter(|(from, _)| *from == sender)
+                .map(|(_, n)| *n)
+                .collect();
             assert!(order.is_sorted(), "the messages of sender {sender} changed their order");
         }
     }

@@ -181,12 +181,18 @@ impl State {
                 }
             }
             Signal::Exit { from, reason } => {
-                let link = self.relations.as_mut().and_then(|relations| relations.links.remove(&from));
+                let link = self
+                    .relations
+                    .as_mut()
+                    .and_then(|relations| relations.links.remove(&from));
                 if link == Some(Link::Active) {
                     self.exit_signal(me, from, reason);
                 }
             }
-            Signal::ExitRequest { reason: ExitReason::Kill, .. } => self.end(ExitReason::Killed),
+            Signal::ExitRequest {
+                reason: ExitReason::Kill,
+                ..
+            } => self.end(ExitReason::Killed),
             Signal::ExitRequest { from, reason } => self.exit_signal(me, from, reason),
             Signal::Monitor { from, monitor } => {
                 self.relations_mut().watchers.insert(monitor, from);
@@ -462,7 +468,9 @@ pub(crate) fn deliver(to: Pid, mut message: Message) -> Result<(), Message> {
 
 /// Sends a signal; when there is no such process, its answer comes back at once.
 pub(crate) fn send_signal(to: Pid, signal: Signal) {
-    let Err(message) = deliver(to, Message::new(signal)) else { return };
+    let Err(message) = deliver(to, Message::new(signal)) else {
+        return;
+    };
     let mut out = Outbox::new();
     bounce(message, to, &mut out);
     for (back, answer) in out {

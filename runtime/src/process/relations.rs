@@ -36,8 +36,9 @@ pub struct Down {
 /// # Panics
 /// Outside of a process.
 #[track_caller]
-pub fn link(pid: Pid) {
+pub fn link(pid: impl Into<Pid>) {
     let process = current::expect("process::link");
+    let pid = pid.into();
     if pid == process.pid {
         return;
     }
@@ -54,11 +55,16 @@ pub fn link(pid: Pid) {
 /// # Panics
 /// Outside of a process.
 #[track_caller]
-pub fn unlink(pid: Pid) {
+pub fn unlink(pid: impl Into<Pid>) {
     let process = current::expect("process::unlink");
+    let pid = pid.into();
     let id = node().new_ref();
     let active = process.record.update(process.pid, |state| {
-        let link = state.relations_mut().links.get_mut(&pid).filter(|link| **link == Link::Active);
+        let link = state
+            .relations_mut()
+            .links
+            .get_mut(&pid)
+            .filter(|link| **link == Link::Active);
         link.map(|link| *link = Link::Unlinking(id)).is_some()
     });
     if active == Some(true) {
@@ -88,8 +94,9 @@ pub fn unlink(pid: Pid) {
 /// # Panics
 /// Outside of a process.
 #[track_caller]
-pub fn monitor(pid: Pid) -> MonitorRef {
+pub fn monitor(pid: impl Into<Pid>) -> MonitorRef {
     let process = current::expect("process::monitor");
+    let pid = pid.into();
     let monitor = node().new_ref();
     process.record.lock().relations_mut().monitors.insert(monitor, pid);
     send_signal(

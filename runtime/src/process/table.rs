@@ -55,7 +55,10 @@ impl Table {
             match reusable.then(|| free.idle.pop_front()).flatten() {
                 Some(number) => number,
                 None => {
-                    assert!(free.fresh < CAPACITY, "the process table is full: {CAPACITY} processes are alive");
+                    assert!(
+                        free.fresh < CAPACITY,
+                        "the process table is full: {CAPACITY} processes are alive"
+                    );
                     free.fresh += 1;
                     free.fresh - 1
                 }
@@ -71,7 +74,8 @@ impl Table {
 
     /// The record where the process is, or was: its serial tells.
     pub(crate) fn get(&self, pid: Pid) -> Option<&Record> {
-        self.at(pid.number(), false).filter(|record| record.serial() == pid.serial())
+        self.at(pid.number(), false)
+            .filter(|record| record.serial() == pid.serial())
     }
 
     /// Every record that was ever used.

@@ -1,7 +1,7 @@
 //! Child specifications: how a supervisor starts, restarts and stops a child.
 
-use super::strategy::{Restart, Shutdown};
 use super::Supervisor;
+use super::strategy::{Restart, Shutdown};
 use crate::gen_server::{self, GenServer, StartError, short_type_name};
 use crate::name::Name;
 use crate::pid::Pid;

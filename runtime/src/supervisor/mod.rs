@@ -49,7 +49,7 @@
 //!
 //! # Too many restarts
 //! When more than `max_restarts` (3) restarts are needed within `max_seconds` (5), the supervisor gives up: it stops
-//! its children and ends with [`ExitReason::Shutdown`](crate::ExitReason::Shutdown), so that its own supervisor
+//! its children and ends with [`ExitReason::Shutdown`], so that its own supervisor
 //! can try on a larger scale.
 
 mod child_spec;
@@ -167,6 +167,12 @@ impl fmt::Display for SupervisorRef {
 
 impl From<SupervisorRef> for Pid {
     fn from(supervisor: SupervisorRef) -> Pid {
+        supervisor.pid()
+    }
+}
+
+impl From<&SupervisorRef> for Pid {
+    fn from(supervisor: &SupervisorRef) -> Pid {
         supervisor.pid()
     }
 }

@@ -283,7 +283,11 @@ impl Keeper {
         let Intensity { max, period, .. } = &self.intensity;
         let name = report::name_of_current().unwrap_or_default();
         report::error(
-            &format!("Supervisor {name}{}{} gives up", if name.is_empty() { "" } else { " " }, me()),
+            &format!(
+                "Supervisor {name}{}{} gives up",
+                if name.is_empty() { "" } else { " " },
+                me()
+            ),
             &ExitReason::from(format!("more than {max} restarts within {period:?}")),
             &[],
         );

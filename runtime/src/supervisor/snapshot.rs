@@ -107,12 +107,16 @@ impl Shared {
 /// use crabtree::prelude::*;
 ///
 /// let sup = Supervisor::new(Strategy::OneForOne).start_link().await?;
-/// assert_eq!(supervisor::snapshot(sup.pid()).unwrap().children.len(), 0);
+/// assert_eq!(supervisor::snapshot(sup).unwrap().children.len(), 0);
 /// assert!(supervisor::snapshot(me()).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-pub fn snapshot(supervisor: Pid) -> Option<Snapshot> {
+pub fn snapshot(supervisor: impl Into<Pid>) -> Option<Snapshot> {
+    snapshot_of(supervisor.into())
+}
+
+fn snapshot_of(supervisor: Pid) -> Option<Snapshot> {
     let (shared, name, mailbox) = node().table.get(supervisor)?.update(supervisor, |state| {
         let shared = state.extras()?.supervisor.clone()?;
         Some((shared, state.name().cloned(), state.inbox.len()))
@@ -142,7 +146,7 @@ impl ChildView {
         };
         let (name, mailbox) = seen.unwrap_or_default();
         let tree = match self.status {
-            ChildStatus::Running(pid) => snapshot(pid).map(Box::new),
+            ChildStatus::Running(pid) => snapshot_of(pid).map(Box::new),
             ChildStatus::Restarting | ChildStatus::NotStarted => None,
         };
         ChildSnapshot {

@@ -109,7 +109,11 @@ impl Intensity {
 
     /// How many restarts the period up to `now` has seen.
     pub(super) fn within(&mut self, now: Instant) -> usize {
-        while self.restarts.front().is_some_and(|then| now.duration_since(*then) > self.period) {
+        while self
+            .restarts
+            .front()
+            .is_some_and(|then| now.duration_since(*then) > self.period)
+        {
             self.restarts.pop_front();
         }
         self.restarts.len()
@@ -155,7 +159,10 @@ mod tests {
         assert!(intensity.allows(start));
         assert!(intensity.allows(start + ms(50)));
         assert!(!intensity.clone().allows(start + ms(99)));
-        assert!(intensity.allows(start + ms(101)), "the first restart is out of the period");
+        assert!(
+            intensity.allows(start + ms(101)),
+            "the first restart is out of the period"
+        );
     }
 
     #[test]

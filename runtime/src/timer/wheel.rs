@@ -141,7 +141,11 @@ impl<T> Wheel<T> {
             let current = (self.now >> shift) % SLOTS as u64;
             // Slots come round: the one under the hand is the farthest on the coarse levels, and past on the finest.
             let ahead = slots.occupied.rotate_right(current as u32);
-            let distance = u64::from(if ahead > 1 { (ahead & !1).trailing_zeros() } else { SLOTS as u32 });
+            let distance = u64::from(if ahead > 1 {
+                (ahead & !1).trailing_zeros()
+            } else {
+                SLOTS as u32
+            });
             let tick = ((self.now >> shift) + distance) << shift;
             Some((level, ((current + distance) % SLOTS as u64) as usize, tick))
         })
@@ -216,7 +220,11 @@ mod tests {
     fn run<T>(wheel: &mut Wheel<T>) -> Vec<(u64, T)> {
         let mut seen = Vec::new();
         while let Some(tick) = wheel.next() {
-            assert!(tick > wheel.now || tick == 0, "the wheel asks for tick {tick} at {}", wheel.now);
+            assert!(
+                tick > wheel.now || tick == 0,
+                "the wheel asks for tick {tick} at {}",
+                wheel.now
+            );
             seen.extend(wheel.advance(tick).into_iter().map(|value| (tick, value)));
         }
         seen
@@ -224,7 +232,22 @@ mod tests {
 
     #[test]
     fn entries_expire_at_their_tick_from_any_distance() {
-        let ticks = [1, 2, 63, 64, 65, 127, 128, 4095, 4096, 4097, 262_143, 300_000, 20_000_000, 5_000_000_000];
+        let ticks = [
+            1,
+            2,
+            63,
+            64,
+            65,
+            127,
+            128,
+            4095,
+            4096,
+            4097,
+            262_143,
+            300_000,
+            20_000_000,
+            5_000_000_000,
+        ];
         for start in [0, 1, 62, 63, 64, 4_095, 1_234_567] {
             let mut wheel = Wheel::new();
             wheel.advance(start);
