@@ -2,6 +2,7 @@
 
 use crate::message::Term;
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Once};
@@ -235,14 +236,23 @@ fn text_of(payload: &(dyn Any + Send)) -> String {
 }
 
 /// A panic as the panic hook saw it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PanicInfo {
     /// The text given to `panic!`.
     pub message: String,
     /// `file:line:column`.
     pub location: String,
-    /// The stack at the panic; empty unless `RUST_BACKTRACE` asks for one.
-    pub backtrace: String,
+    stack: Backtrace,
+}
+
+impl PanicInfo {
+    /// The stack at the panic; empty unless `RUST_BACKTRACE` asks for one. It is looked up now, which takes a while.
+    pub fn backtrace(&self) -> String {
+        match self.stack.status() {
+            BacktraceStatus::Captured => self.stack.to_string(),
+            _ => String::new(),
+        }
+    }
 }
 
 thread_local! {
@@ -261,14 +271,10 @@ pub(crate) fn install_panic_hook() {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if crate::process::current::is_inside() {
-                let backtrace = std::backtrace::Backtrace::capture();
                 let seen = PanicInfo {
                     message: text_of_hook(info),
                     location: info.location().map(ToString::to_string).unwrap_or_default(),
-                    backtrace: match backtrace.status() {
-                        std::backtrace::BacktraceStatus::Captured => backtrace.to_string(),
-                        _ => String::new(),
-                    },
+                    stack: Backtrace::capture(),
                 };
                 LAST_PANIC.set(Some(seen));
             } else {

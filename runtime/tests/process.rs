@@ -298,6 +298,19 @@ fn timers_fire_in_time_and_a_cancelled_one_never() {
 }
 
 #[test]
+fn a_timer_takes_any_duration() {
+    check(async {
+        process::send_after(me(), "at once", ms(0));
+        assert_eq!(process::info(me()).unwrap().message_queue_len, 1);
+        let far = process::send_after(me(), "never", std::time::Duration::MAX);
+        assert!(process::cancel_timer(far).is_some());
+        let (sleeper, _) = spawn_monitor(process::sleep(std::time::Duration::MAX));
+        process::exit(sleeper, ExitReason::Kill);
+        receive! { Down { pid, .. } => assert_eq!(pid, sleeper), after std::time::Duration::MAX => () }
+    });
+}
+
+#[test]
 fn two_receives_at_once_are_both_woken() {
     check(async {
         process::send_after(me(), 1_u8, ms(10));

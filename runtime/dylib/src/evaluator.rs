@@ -146,9 +146,9 @@ fn unwound(payload: Box<dyn Any + Send>) -> (CellEnd, Box<dyn Any + Send>) {
     };
     let end = match process::last_panic() {
         Some(panic) => CellEnd::Panicked {
+            backtrace: panic.backtrace(),
             message: panic.message,
             location: Some(panic.location),
-            backtrace: panic.backtrace,
         },
         None => CellEnd::Panicked {
             message: panic_message(&*payload),

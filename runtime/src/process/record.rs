@@ -358,6 +358,7 @@ impl Record {
     /// back. The process's own future is gone by now.
     pub(crate) fn finish(&self, me: Pid, reason: ExitReason) {
         let (unread, state) = self.close();
+        drop(self.waker.take());
         if let Some(alarm) = state.alarm {
             alarm.cancel();
         }

@@ -21,6 +21,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use wheel::{Key, Wheel};
 
+/// What is farther ahead is taken to be this far: a thousand years.
+const FAR: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
+
 /// The timers of one tokio runtime.
 pub(crate) struct Timers {
     /// Tick zero.
@@ -69,7 +72,8 @@ impl Senders {
     pub(crate) fn send_after(&self, to: Target, message: Message, after: Duration, timer: Ref) {
         let timers = Timers::current();
         let mut by_ref = self.by_ref.lock();
-        let key = timers.insert(Instant::now() + after, Event::Send { to, message, timer });
+        let at = Instant::now() + after.min(FAR);
+        let key = timers.insert(at, Event::Send { to, message, timer });
         by_ref.insert(timer, (Arc::downgrade(&timers), key));
     }
 
