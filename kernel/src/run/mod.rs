@@ -109,11 +109,13 @@ async fn run_one(
         allow_errors: options.allow_errors,
     };
     let progress = Progress::start(&name);
-    let failure = match Client::start(&directory).await {
-        Ok(client) => execute::execute(&mut notebook, client, limits, &progress).await,
-        Err(error) => Some(Failure::of_kernel(format!("{error:#}"))),
+    let client = match Client::start(&directory).await {
+        Ok(client) => client,
+        // Nothing was executed, so nothing is written.
+        Err(error) => return Ok(Some(Failure::of_kernel(format!("{error:#}")))),
     };
-    progress.end();
+    let failure = execute::execute(&mut notebook, client, limits, &progress).await;
+    drop(progress);
     write(target, &notebook.to_json())?;
     if options.html {
         let page = html::page(&notebook, &file_stem(path), &directory);

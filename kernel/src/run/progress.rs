@@ -59,9 +59,11 @@ impl Progress {
             );
         }
     }
+}
 
-    /// Takes the bar away.
-    pub(super) fn end(&self) {
+/// Takes the bar away.
+impl Drop for Progress {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
