@@ -45,6 +45,8 @@
 #[allow(unused_extern_crates)]
 extern crate self as crabtree;
 
+#[cfg(rust_analyzer)]
+mod analyzer;
 mod destination;
 pub mod gen_server;
 pub mod io;
@@ -62,6 +64,7 @@ pub mod supervisor;
 pub mod sys;
 mod timer;
 
+#[cfg(not(rust_analyzer))]
 pub use crabtree_macros::receive;
 pub use destination::{Destination, send};
 pub use message::{Message, Term};
@@ -74,5 +77,7 @@ pub use run::{block_on, ms, run, secs};
 /// What the macros of this crate expand to. Not for direct use.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(rust_analyzer)]
+    pub use crate::analyzer::any;
     pub use crate::process::scan::{Scan, try_arm};
 }
