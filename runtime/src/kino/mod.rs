@@ -1,7 +1,30 @@
-//! Rich outputs: values that a notebook shows as pictures, formatted text and live views.
+//! Rich outputs: values that a notebook shows as pictures and formatted text.
 //!
-//! A value is rich when its type implements [`Render`]: it gives a [`Bundle`] of representations, of
-//! which the front end takes the best that it knows. Outside of a notebook the text is printed.
+//! A value is rich when its type implements [`Render`]: it gives a [`Bundle`] of representations, of which the front
+//! end shows the best that it knows. As the last value of a cell it is shown by itself. Elsewhere [`display`] shows it:
+//! in the middle of a cell, in a loop, in a process. What was displayed can be updated in place.
+//!
+//! ```
+//! # crabtree::run(async {
+//! use crabtree::prelude::*;
+//!
+//! let status = kino::display(&kino::markdown("_working_"));
+//! let parent = me();
+//! spawn(async move {
+//!     process::sleep(ms(10)).await;
+//!     status.update(&kino::markdown("**done**"));
+//!     send(parent, "done");
+//! });
+//! receive! { "done" => () }
+//! # });
+//! ```
+//!
+//! Outside of a notebook nothing changes but the looks: the same values are shown as text.
+//!
+//! # What there is
+//! - [`markdown`] and [`html`]: text with markup.
+//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
+//! - [`Render`]: implement it for your own types.
 //!
 //! The vocabulary is that of Livebook's Kino.
 

@@ -1,7 +1,48 @@
 //! Pictures of processes.
 //!
-//! Each view is a value: it holds what was seen when it was taken, and renders itself as a picture (SVG), as a
-//! drawing in letters, or as a Mermaid diagram.
+//! A view is a value: it holds what was seen when it was taken, and can be drawn as a picture, in letters, or as a Mermaid
+//! diagram. Looking disturbs nobody: no process is asked, so a tree can also be taken of supervisors that are busy.
+//!
+//! ```
+//! # crabtree::run(async {
+//! use crabtree::prelude::*;
+//!
+//! let worker = |id: &'static str| {
+//!     ChildSpec::new(id, || async { Ok(spawn_link(process::sleep(secs(60)))) })
+//! };
+//! let sup = Supervisor::new(Strategy::OneForOne)
+//!     .name("Workers")
+//!     .child(worker("first"))
+//!     .child(worker("second"))
+//!     .start_link()
+//!     .await?;
+//!
+//! let second = supervisor::which_children(&sup).await?[1].pid.unwrap();
+//! process::exit(second, ExitReason::Kill);
+//! process::sleep(ms(20)).await;
+//!
+//! println!("{}", kino::process::sup_tree(&sup));
+//! # let text = kino::process::sup_tree(&sup).to_text();
+//! # assert!(text.contains(&format!("↻ 1, was {second}")), "{text}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! prints, with the second worker replaced and the first one untouched:
+//!
+//! ```text
+//! Workers <0.101.0>  one_for_one · 1/3 in 5 s
+//! ├── first <0.102.0>
+//! └── second <0.104.0>  ↻ 1, was <0.103.0>
+//! ```
+//!
+//! # Reading the picture
+//! - The supervisor at the root has a thick border; supervisors are violet, workers green.
+//! - Under a supervisor's name: its strategy, and how many of its restarts are used up, in how much time. The numbers
+//!   turn red when the next crash would be one too many.
+//! - An amber border and a strip `↻ 2, was <0.214.0>`: restarted twice, the last time in place of that process.
+//! - Dashed borders: nothing runs there. Amber is about to be started again; red has ended and stays so; grey was never started.
+//! - An envelope with a number: so many messages wait, in red when they are a hundred or more.
 
 mod layout;
 mod mermaid;
