@@ -1,0 +1,386 @@
+//! Redefinition that is sound.
+//!
+//! Rust tells types apart by their paths, and every cell is a crate of the same name. So a struct that a later cell
+//! defines differently would pass for the old one, and a variable, or a message on its way, would be read as what it is
+//! not. This module gives a changed type a path of its own:
+//!
+//! ```text
+//! pub mod crab_Foo { pub mod v2 { use super::super::*; pub struct Foo { pub x: String } } } use crab_Foo::v2::Foo;
+//! ```
+//!
+//! Then evcxr finds that variables of the old type do not fit and says that they are lost, and a process that an older
+//! cell started does not take the new type's messages for its own.
+//!
+//! # Invariants
+//! 1. An item is *changed* when its tokens are others than before, comments and derives aside, and it is *affected* when
+//!    it mentions a changed or affected name. Whatever defines types and is affected gets a new version, also when the
+//!    cell does not contain it: it is submitted again, with the `impl`s that came with it.
+//! 2. Versions only grow, and an item that was not affected keeps its version, however often it is submitted.
+//! 3. Nothing here is remembered before the cell has compiled.
+//!
+//! A glob import that changes what a name means is not seen.
+
+mod item;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use ra_ap_syntax::ast::{self, AstNode as _};
+
+use super::rewrite::{Edit, Statement};
+use item::{Facts, Projections};
+
+/// The items of a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Definitions {
+    by_name: BTreeMap<String, Definition>,
+}
+
+/// An item, with the `impl`s that evcxr keeps with it.
+#[derive(Clone, Debug)]
+struct Definition {
+    facts: Facts,
+    projections: Vec<Projections>,
+    /// Zero at the root; from one on in a module.
+    version: u32,
+    /// The item, opened, and what follows it.
+    source: String,
+    rest: String,
+}
+
+/// What a cell's definitions ask for.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Changes to the cell.
+    pub(super) edits: Vec<Edit>,
+    /// What is to be compiled behind the cell.
+    pub(super) suffix: String,
+    /// The items of the session, once the cell has compiled.
+    pub(super) then: Definitions,
+}
+
+/// An item of a cell, and where it is.
+struct Found<'a> {
+    names: Vec<String>,
+    definition: Definition,
+    statement: &'a Statement,
+}
+
+impl Definitions {
+    /// Looks at the items of a cell.
+    pub(super) fn plan(&self, code: &str, statements: &[Statement]) -> Plan {
+        let found = find(code, statements);
+        let mut then = self.clone();
+        for Found { names, definition, .. } in &found {
+            for name in names {
+                let version = self.by_name.get(name).map_or(0, |known| known.version);
+                let definition = Definition {
+                    version,
+                    ..definition.clone()
+                };
+                then.by_name.insert(name.clone(), definition);
+            }
+        }
+        let affected = then.affected_by(self.changed_by(&found));
+        for name in &affected {
+            if let (Some(definition), true) = (then.by_name.get_mut(name), self.by_name.contains_key(name)) {
+                definition.version += 1;
+            }
+        }
+
+        let mut edits = Vec::new();
+        let mut suffix = String::new();
+        let mut here = BTreeSet::new();
+        for Found { names, statement, .. } in &found {
+            for name in names {
+                here.insert(name.clone());
+                match &then.by_name[name] {
+                    Definition { version: 0, .. } => {}
+                    definition if definition.facts.defines_types => edits.extend(wrapped(name, definition, statement)),
+                    // What was a type is something else now: the module that held it must not speak of it any more.
+                    _ => suffix.push_str(&format!("\nmod crab_{name} {{}}")),
+                }
+            }
+        }
+        for name in affected.difference(&here) {
+            if let Some(definition) = then.by_name.get(name).filter(|definition| definition.facts.defines_types) {
+                // Writing to a string does not fail.
+                let _ = write!(
+                    suffix,
+                    "\n{}{}\n{}\n{}",
+                    before(name, definition.version),
+                    definition.source,
+                    after(name, definition.version),
+                    definition.rest
+                );
+            }
+        }
+        Plan { edits, suffix, then }
+    }
+
+    /// The names whose meaning the items of a cell change.
+    fn changed_by(&self, found: &[Found<'_>]) -> BTreeSet<String> {
+        let mut changed = BTreeSet::new();
+        for Found { names, definition, .. } in found {
+            for name in names {
+                let Some(known) = self.by_name.get(name) else {
+                    // Whoever mentions it meant something else until now.
+                    changed.insert(name.clone());
+                    continue;
+                };
+                if known.facts.signature != definition.facts.signature {
+                    changed.insert(name.clone());
+                }
+                if known.projections != definition.projections {
+                    let both = known.projections.iter().chain(&definition.projections);
+                    changed.extend(both.flat_map(|projections| projections.of.iter().cloned()));
+                }
+            }
+        }
+        changed
+    }
+
+    /// Those names and all items that mention one of them, or mention one that does.
+    fn affected_by(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
+        loop {
+            let mentions_one = |definition: &Definition| !definition.facts.mentions.is_disjoint(&names);
+            let more: Vec<String> = (self.by_name.iter())
+                .filter(|(name, definition)| !names.contains(*name) && mentions_one(definition))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if more.is_empty() {
+                return names;
+            }
+            names.extend(more);
+        }
+    }
+}
+
+/// The items of a cell. An `impl` belongs to the named item before it, as evcxr has it.
+fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
+    let mut found: Vec<Found<'a>> = Vec::new();
+    let mut owner = None;
+    for statement in statements {
+        let Some(item) = ast::Item::cast(statement.node.clone()) else {
+            continue;
+        };
+        let names = item::names(&item);
+        let text = &code[statement.node_range()];
+        if !names.is_empty() {
+            if !matches!(item, ast::Item::Use(_)) {
+                owner = Some(found.len());
+            }
+            let facts = Facts::of(&item);
+            let definition = Definition {
+                source: opened(text, statement, &facts),
+                facts,
+                projections: Vec::new(),
+                version: 0,
+                rest: String::new(),
+            };
+            found.push(Found {
+                names,
+                definition,
+                statement,
+            });
+        } else if let Some(owner) = owner {
+            let definition: &mut Definition = &mut found[owner].definition;
+            definition.projections.extend(Projections::of(&item));
+            definition.rest.push_str(text);
+            definition.rest.push('\n');
+        }
+    }
+    found
+}
+
+/// The text of an item with `pub ` where it is needed in a module.
+fn opened(text: &str, statement: &Statement, facts: &Facts) -> String {
+    let start = statement.node_range().start;
+    let mut opens: Vec<usize> = facts.opens.iter().map(|open| statement.offset(*open) - start).collect();
+    opens.sort_unstable();
+    let mut opened = String::with_capacity(text.len() + 4 * opens.len());
+    let mut taken = 0;
+    for open in opens {
+        opened.push_str(&text[taken..open]);
+        opened.push_str("pub ");
+        taken = open;
+    }
+    opened.push_str(&text[taken..]);
+    opened
+}
+
+/// The same, as edits of the cell, within the module of its version.
+fn wrapped(name: &str, definition: &Definition, statement: &Statement) -> Vec<Edit> {
+    let range = statement.node_range();
+    let mut edits = vec![Edit::insert(range.start, before(name, definition.version))];
+    let opens = definition.facts.opens.iter();
+    edits.extend(opens.map(|open| Edit::insert(statement.offset(*open), "pub ")));
+    edits.push(Edit::insert(range.end, after(name, definition.version)));
+    edits
+}
+
+fn before(name: &str, version: u32) -> String {
+    // The printing macros of a cell are named in its root, where a glob does not find them before std's.
+    format!(
+        "#[allow(non_snake_case)] pub mod crab_{name} {{ pub mod v{version} {{ #[allow(unused_imports)] use super::super::*; \
+         #[allow(unused_imports)] use crabtree::{{print, println, eprint, eprintln, dbg}}; "
+    )
+}
+
+fn after(name: &str, version: u32) -> String {
+    format!(" }} }} use crab_{name}::v{version}::{name};")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rewrite::{Rewritten, split};
+    use super::*;
+
+    /// Submits cells one after the other; returns the names and versions that the last one gives new paths.
+    #[track_caller]
+    fn versions(cells: &[&str]) -> Vec<(String, u32)> {
+        let mut definitions = Definitions::default();
+        let mut text = String::new();
+        for cell in cells {
+            let plan = definitions.plan(cell, &split(cell));
+            text = Rewritten::new(cell, plan.edits).text().to_owned() + &plan.suffix;
+            definitions = plan.then;
+        }
+        let mut seen: Vec<(String, u32)> = text
+            .split("use crab_")
+            .skip(1)
+            .filter_map(|rest| {
+                let (name, rest) = rest.split_once("::v")?;
+                let version = rest.split("::").next()?.parse().ok()?;
+                Some((name.to_owned(), version))
+            })
+            .collect();
+        seen.sort();
+        seen
+    }
+
+    #[track_caller]
+    fn check(cells: &[&str], expected: &[(&str, u32)]) {
+        let expected: Vec<(String, u32)> = expected.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect();
+        assert_eq!(versions(cells), expected);
+    }
+
+    #[test]
+    fn a_first_definition_stays_where_it_is() {
+        check(&["struct Foo { x: i32 }"], &[]);
+    }
+
+    #[test]
+    fn the_same_definition_keeps_its_path() {
+        check(&["struct Foo { x: i32 }", "/// Documented.\nstruct Foo { x: i32, }"], &[]);
+        check(&["struct Foo((u8,));", "struct Foo((u8));"], &[("Foo", 1)]);
+        check(&["struct Foo { x: i32 }", "struct Foo {\n    x: i32 // a number\n}"], &[]);
+        check(&["struct Foo { x: i32 }", "#[derive(Debug)]\nstruct Foo { x: i32 }"], &[]);
+    }
+
+    #[test]
+    fn a_changed_field_gets_a_new_path_and_a_further_change_another() {
+        let cells = ["struct Foo { x: i32 }", "struct Foo { x: i64 }", "struct Foo { x: String }"];
+        check(&cells[..2], &[("Foo", 1)]);
+        check(&cells, &[("Foo", 2)]);
+        let again = [cells[0], cells[1], cells[1]];
+        check(&again, &[("Foo", 1)]);
+    }
+
+    #[test]
+    fn what_contains_a_changed_type_moves_with_it() {
+        let cells = [
+            "struct Foo { x: i32 }",
+            "struct Bar(Vec<Foo>);\nimpl Bar { fn n(&self) -> usize { self.0.len() } }",
+            "enum Baz { A(Bar), B }",
+            "struct Other;",
+            "struct Foo { x: String }",
+        ];
+        check(&cells, &[("Bar", 1), ("Baz", 1), ("Foo", 1)]);
+    }
+
+    #[test]
+    fn aliases_constants_and_macros_pass_a_change_on() {
+        check(&["type Id = u32;", "struct A { id: Id }", "type Id = String;"], &[("A", 1)]);
+        check(&["const N: usize = 3;", "struct A([u8; N]);", "const N: usize = 4;"], &[("A", 1)]);
+        check(
+            &["const fn n() -> usize { 3 }", "struct A([u8; n()]);", "const fn n() -> usize { 4 }"],
+            &[("A", 1)],
+        );
+        check(
+            &["macro_rules! t { () => { u8 } }", "struct A(t!());", "macro_rules! t { () => { u64 } }"],
+            &[("A", 1)],
+        );
+        check(&["use a::T;", "struct A(T);", "use b::T;"], &[("A", 1)]);
+        check(&["struct A(T);", "struct T(u8);"], &[("A", 1)]);
+    }
+
+    #[test]
+    fn a_changed_trait_gets_a_new_path() {
+        check(
+            &["trait Shape { fn area(&self) -> f64; }", "trait Shape { fn name(&self) -> String; fn area(&self) -> f64; }"],
+            &[("Shape", 1)],
+        );
+    }
+
+    #[test]
+    fn an_associated_type_is_part_of_the_type_it_belongs_to() {
+        let cell = |item: &str| format!("struct It;\nimpl Iterator for It {{ type Item = {item}; fn next(&mut self) -> Option<{item}> {{ None }} }}");
+        let (first, second) = (cell("u8"), cell("String"));
+        check(&[&first, &first], &[]);
+        check(&[&first, &second], &[("It", 1)]);
+    }
+
+    #[test]
+    fn a_changed_body_of_a_method_keeps_the_type() {
+        check(
+            &["struct A(u8);\nimpl A { fn f(&self) -> u8 { 1 } }", "struct A(u8);\nimpl A { fn f(&self) -> u8 { 2 } }"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn functions_move_only_when_they_have_types_of_their_own() {
+        check(&["fn f() -> u8 { 1 }", "fn f() -> u8 { 2 }"], &[]);
+        check(&["fn f() -> impl Fn() { || () }", "fn f() -> impl Fn() { let x = 1; move || drop(x) }"], &[("f", 1)]);
+        check(&["async fn f() { g().await }", "async fn f() { h().await }"], &[("f", 1)]);
+    }
+
+    #[test]
+    fn the_item_and_its_fields_are_as_visible_as_at_the_root() {
+        let mut definitions = Definitions::default();
+        for (cell, expected) in [
+            ("#[derive(Debug)]\nstruct Foo { x: i32 }", "#[derive(Debug)]\nstruct Foo { x: i32 }"),
+            (
+                "#[derive(Debug)]\nstruct Foo { x: u8, pub y: u8 }\nimpl Foo {}",
+                "#[derive(Debug)]\npub struct Foo { pub x: u8, pub y: u8 } } } use crab_Foo::v1::Foo;\nimpl Foo {}",
+            ),
+        ] {
+            let plan = definitions.plan(cell, &split(cell));
+            let text = Rewritten::new(cell, plan.edits).text().to_owned() + &plan.suffix;
+            assert!(text.ends_with(expected), "{text}");
+            definitions = plan.then;
+        }
+        let cell = "struct P(u8, pub u8);";
+        let statements = split(cell);
+        let found = find(cell, &statements);
+        assert_eq!(found[0].definition.source, "pub struct P(pub u8, pub u8);");
+    }
+
+    #[test]
+    fn a_type_that_becomes_something_else_leaves_no_module_behind() {
+        let mut definitions = Definitions::default();
+        let mut last = String::new();
+        for cell in ["struct A(u8);", "struct A(u16);", "type A = u32;"] {
+            let plan = definitions.plan(cell, &split(cell));
+            (definitions, last) = (plan.then, plan.suffix);
+        }
+        assert_eq!(last, "\nmod crab_A {}");
+    }
+
+    #[test]
+    fn a_cell_without_items_changes_nothing() {
+        let plan = Definitions::default().plan("let x = 1; x", &split("let x = 1; x"));
+        assert_eq!((plan.edits, plan.suffix), (Vec::new(), String::new()));
+    }
+}
