@@ -77,6 +77,10 @@ impl Report for ProgressBar {
 /// the template and a session's crate.
 pub(super) const CARGO_CONFIG: &str = "[profile.dev.package.\"*\"]\nopt-level = 3\n";
 
+/// A manifest above a cell's crate, so that cargo looks no further for a workspace: the cache may
+/// lie inside of somebody's.
+pub(super) const NO_WORKSPACE: &str = "[workspace]\nexclude = [\"ctx\", \"template\", \"sources\"]\n";
+
 /// The manifest of a cell's crate as evcxr 0.22.0 writes it: cargo must take what is compiled with
 /// it as compiled with evcxr's.
 pub(super) fn template_manifest(dependencies: &[(&str, String)]) -> String {
@@ -120,6 +124,7 @@ pub(super) fn build(dir: &Path, toolchain: &Toolchain, seed: Option<&Path>, repo
     sources::write(&sources)?;
     fs::create_dir_all(dir.join(".cargo"))?;
     fs::write(dir.join(".cargo/config.toml"), CARGO_CONFIG)?;
+    fs::write(dir.join("Cargo.toml"), NO_WORKSPACE)?;
     if let Some(seed) = seed.filter(|_| !template.join("target").exists()) {
         // Only time is lost if this does not work.
         let _ = copy::copy_tree(&seed.join("target"), &template.join("target"), &of_this_version);

@@ -4,11 +4,11 @@
 //! is built once per set of sources and toolchain, from sources that this binary carries:
 //!
 //! ```text
-//! <cache>/<key>.lock      held shared by sessions, exclusively by whoever builds or removes <key>
-//! <cache>/<key>/sources   the runtime's packages, as a workspace
-//! <cache>/<key>/template  a crate like the one that evcxr makes, with everything compiled
-//! <cache>/<key>/ready     written last
-//! <cache>/sessions/<id>   private to one session: starts as a hard-linked copy of the template
+//! <cache>/builds/<key>.lock      held shared by sessions, exclusively by whoever builds or removes it
+//! <cache>/builds/<key>/sources   the runtime's packages, as a workspace
+//! <cache>/builds/<key>/template  a crate like the one that evcxr makes, with everything compiled
+//! <cache>/builds/<key>/ready     written last
+//! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
 //!
 //! `<cache>` is `crabtree` in the user's cache directory, or what [`CACHE_ENV`] says.
@@ -19,6 +19,7 @@ mod session;
 mod sources;
 mod toolchain;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -40,7 +41,7 @@ const KEPT_OTHERS: usize = 3;
 /// A runtime that is built. It is not removed while this value lives.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// `<cache>/<key>`.
+    /// `<cache>/builds/<key>`.
     dir: PathBuf,
     /// `<cache>`.
     root: PathBuf,
@@ -58,6 +59,14 @@ impl Prepared {
     /// The dependencies of a cell's crate: names and what stands behind `=` in the manifest.
     pub(crate) fn dependencies(&self) -> [(&'static str, String); 2] {
         sources::dependencies(&self.dir.join("sources"))
+    }
+
+    /// Directories in which a session's host finds std's library and ours, and what the environment names.
+    pub(crate) fn library_path(&self, session: &SessionDir, inherited: Option<OsString>) -> Result<OsString> {
+        let target = session.crate_dir().join("target").join(&self.toolchain.target);
+        let mut dirs = vec![self.toolchain.libraries()?, target.join("debug/deps")];
+        dirs.extend(inherited.iter().flat_map(std::env::split_paths));
+        std::env::join_paths(dirs).context("a directory's name has a character that separates directories")
     }
 
     /// Makes a session's directory, and removes those that dead sessions left.
@@ -80,11 +89,14 @@ pub(crate) fn ensure(progress: bool) -> Result<Prepared> {
 pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
     let toolchain = Toolchain::find()?;
     let root = root()?;
-    fs::create_dir_all(&root).with_context(|| format!("cannot make the cache directory {}", root.display()))?;
+    let all = root.join("builds");
+    fs::create_dir_all(&all).with_context(|| format!("cannot make the cache directory {}", all.display()))?;
+    // cargo and rust-analyzer know places by their real names.
+    let (root, all) = (root.canonicalize()?, all.canonicalize()?);
     let key = key(&toolchain);
-    let dir = root.join(&key);
+    let dir = all.join(&key);
     loop {
-        let lock = open_lock(&root, &key)?;
+        let lock = open_lock(&all, &key)?;
         lock.lock_shared()?;
         if is_ready(&dir) {
             // The time of the last use; if it cannot be noted, the build may be removed earlier.
@@ -98,24 +110,24 @@ pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
         }
         drop(lock);
 
-        let lock = open_lock(&root, &key)?;
+        let lock = open_lock(&all, &key)?;
         if lock.try_lock().is_err() {
             report.report(Progress::Waiting);
             lock.lock()?;
         }
         if !is_ready(&dir) {
-            let seed = seed(&root, &key);
+            let seed = seed(&all, &key);
             build::build(&dir, &toolchain, seed.as_deref(), report)?;
             fs::write(dir.join("ready"), &toolchain.version)?;
             report.report(Progress::Done);
-            remove_old(&root, &key);
+            remove_old(&all, &key);
         }
     }
 }
 
 /// Whether the runtime for this binary and toolchain is built.
 pub(crate) fn is_warm(toolchain: &Toolchain) -> Result<bool> {
-    Ok(is_ready(&root()?.join(key(toolchain))))
+    Ok(is_ready(&root()?.join("builds").join(key(toolchain))))
 }
 
 /// Where the cache is.
@@ -127,16 +139,6 @@ pub(crate) fn root() -> Result<PathBuf> {
         format!("this user has no cache directory; set {CACHE_ENV} to a directory that can be written")
     })?;
     Ok(user.join("crabtree"))
-}
-
-/// Removes everything that is cached and not in use.
-pub(crate) fn clear() -> Result<()> {
-    let root = root()?;
-    for (key, dir) in builds(&root) {
-        remove(&root, &key, &dir);
-    }
-    session::remove_stale(&root.join("sessions"));
-    Ok(())
 }
 
 fn is_ready(dir: &Path) -> bool {
@@ -159,8 +161,8 @@ fn key(toolchain: &Toolchain) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn open_lock(root: &Path, key: &str) -> Result<File> {
-    let path = root.join(format!("{key}.lock"));
+fn open_lock(all: &Path, key: &str) -> Result<File> {
+    let path = all.join(format!("{key}.lock"));
     File::options()
         .create(true)
         .truncate(false)
@@ -170,8 +172,8 @@ fn open_lock(root: &Path, key: &str) -> Result<File> {
 }
 
 /// All finished builds with their keys, those used last first.
-fn builds(root: &Path) -> Vec<(String, PathBuf)> {
-    let mut found: Vec<(SystemTime, String, PathBuf)> = fs::read_dir(root)
+fn builds(all: &Path) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(SystemTime, String, PathBuf)> = fs::read_dir(all)
         .into_iter()
         .flatten()
         .flatten()
@@ -185,27 +187,27 @@ fn builds(root: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// An earlier build, whose dependencies need not be compiled again.
-fn seed(root: &Path, key: &str) -> Option<PathBuf> {
-    builds(root)
+fn seed(all: &Path, key: &str) -> Option<PathBuf> {
+    builds(all)
         .into_iter()
         .find(|(other, _)| other != key)
         .map(|(_, dir)| dir.join("template"))
 }
 
 /// Removes builds of other versions, where nobody uses them. What cannot be removed stays.
-fn remove_old(root: &Path, key: &str) {
-    let others = builds(root).into_iter().filter(|(other, _)| other != key);
+fn remove_old(all: &Path, key: &str) {
+    let others = builds(all).into_iter().filter(|(other, _)| other != key);
     for (position, (other, dir)) in others.enumerate() {
         let used = fs::metadata(dir.join("ready")).and_then(|ready| ready.modified());
         let unused = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
         if position >= KEPT_OTHERS || unused > KEPT_UNUSED {
-            remove(root, &other, &dir);
+            remove(all, &other, &dir);
         }
     }
 }
 
-fn remove(root: &Path, key: &str, dir: &Path) {
-    let Ok(lock) = open_lock(root, key) else { return };
+fn remove(all: &Path, key: &str, dir: &Path) {
+    let Ok(lock) = open_lock(all, key) else { return };
     if lock.try_lock().is_ok() {
         // First what makes it valid, so that a removal that is cut short leaves nothing to trust.
         let _ = fs::remove_file(dir.join("ready"));

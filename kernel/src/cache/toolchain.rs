@@ -47,6 +47,13 @@ impl Toolchain {
         self.version.lines().next().unwrap_or_default()
     }
 
+    /// Where the standard library is as a shared library.
+    pub(crate) fn libraries(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(
+            output(&self.rustc, &["--print", "target-libdir"])?.trim(),
+        ))
+    }
+
     /// Where the standard library's sources should be.
     pub(crate) fn library_sources(&self) -> Result<PathBuf> {
         let sysroot = output(&self.rustc, &["--print", "sysroot"])?;

@@ -7,7 +7,8 @@
 //!
 //! - [`Engine`]: the handle; a thread owns the session and runs one cell after the other.
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
-//! - [`rewrite`]: what is done to a cell's code before evcxr sees it.
+//! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
+//!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
 //! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell.
 //! - [`interrupt`]: stopping a compiler.
@@ -17,6 +18,7 @@ mod interrupt;
 mod link;
 mod locate;
 mod outcome;
+mod redefine;
 mod report;
 mod rewrite;
 mod session;

@@ -94,7 +94,11 @@ fn describe(replaced: &Replaced) -> String {
 
 /// What became of a host, from evcxr's words about it.
 fn cause(status: &str) -> String {
-    let status = status.rsplit("status: ").next().unwrap_or_default().trim();
+    let status = status
+        .split("terminated with status: ")
+        .last()
+        .unwrap_or_default()
+        .trim();
     let status = status.trim_end_matches(" (core dumped)");
     if let Some(signal) = status.strip_prefix("signal: ") {
         let name = signal.split(['(', ')']).nth(1).unwrap_or(signal);

@@ -12,7 +12,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
-use super::rewrite::{Cell, rewrite};
+use super::redefine::Definitions;
+use super::rewrite::{Cell, asks_to_clear, rewrite, split};
 use super::{CellId, Event, MimeBundle, Outcome, StreamName, outcome, report};
 use crate::cache::{Prepared, SessionDir};
 
@@ -28,6 +29,14 @@ Ok::<(), ()>(())?;
 /// Code whose completion makes rust-analyzer learn the standard library.
 const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
 
+/// Where the host's loader looks for libraries. evcxr moves what it loads away from where it was
+/// linked, so that the relative paths in it are wrong.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
 /// Held while evcxr is started, since it takes its directory from the environment.
 static STARTING: Mutex<()> = Mutex::new(());
 
@@ -37,6 +46,7 @@ pub(super) struct Session {
     evcxr: CommandContext,
     link: Link,
     listings: Listings,
+    definitions: Definitions,
     events: UnboundedSender<Event>,
     dir: SessionDir,
     _prepared: Prepared,
@@ -49,13 +59,14 @@ impl Session {
         let listings = Listings::new(dir.crate_dir().join("src/lib.rs"));
         let link = Link::listen(&dir.socket(), events.clone(), listings.clone())?;
 
-        let (context, outputs) = start_evcxr(&dir, program)?;
+        let (context, outputs) = start_evcxr(&dir, &prepared, program)?;
         forward(outputs, &link);
         let evcxr = set_up(context, &prepared, &dir, &link)?;
         Ok(Session {
             evcxr,
             link,
             listings,
+            definitions: Definitions::default(),
             events,
             dir,
             _prepared: prepared,
@@ -86,17 +97,14 @@ impl Session {
     /// Runs a cell. `interrupted` tells whether it is to end.
     pub(super) fn execute(&mut self, cell: CellId, count: u32, code: &str, interrupted: &dyn Fn() -> bool) -> Outcome {
         let CellId(id) = cell;
-        let Cell {
-            code,
-            mut notes,
-            clears,
-        } = rewrite(code, Vec::new());
+        if asks_to_clear(code) {
+            self.clear();
+        }
+        let plan = self.definitions.plan(code, &split(code));
+        let Cell { code, mut notes } = rewrite(code, plan.edits);
         if self.link.take_died() {
             notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
             self.command(":restart");
-        }
-        if clears {
-            self.clear();
         }
         let variables = self.variables();
         self.listings.begin(id, count, code.clone());
@@ -107,7 +115,7 @@ impl Session {
             self.link.print(StreamName::Stderr, note);
         }
 
-        let result = self.evcxr.execute(code.text());
+        let result = self.evcxr.execute(&(code.text().to_owned() + &plan.suffix));
         let Ending {
             outcome: end,
             processes,
@@ -115,6 +123,7 @@ impl Session {
         self.listings.keep(id);
         match result {
             Ok(outputs) => {
+                self.definitions = plan.then;
                 self.show(cell, outputs);
                 end.map_or(Outcome::Ok, |end| outcome::of_cell(end, id, &self.listings))
             }
@@ -162,6 +171,7 @@ impl Session {
     /// Forgets everything and starts again.
     fn clear(&mut self) {
         self.command(":clear");
+        self.definitions = Definitions::default();
         self.link.begin(OWN_CELL);
         self.command(PRELUDE);
         self.link.end(OWN_CELL);
@@ -175,9 +185,12 @@ impl Session {
     }
 }
 
-fn start_evcxr(dir: &SessionDir, program: PathBuf) -> Result<(EvalContext, EvalContextOutputs)> {
+fn start_evcxr(dir: &SessionDir, prepared: &Prepared, program: PathBuf) -> Result<(EvalContext, EvalContextOutputs)> {
     let mut command = Command::new(program);
-    command.env(LINK_ENV, dir.socket());
+    command.env(LINK_ENV, dir.socket()).env(
+        LIBRARY_PATH,
+        prepared.library_path(dir, std::env::var_os(LIBRARY_PATH))?,
+    );
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: other threads read the environment through std only, which has a lock for it; nothing
     // in this program calls C code that reads it meanwhile.

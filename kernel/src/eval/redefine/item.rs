@@ -52,9 +52,16 @@ fn imported(tree: &ast::UseTree) -> Vec<String> {
     if let Some(list) = tree.use_tree_list() {
         return list.use_trees().flat_map(|tree| imported(&tree)).collect();
     }
-    let renamed = tree.rename().and_then(|rename| rename.name()).map(|name| name.text().to_string());
+    let renamed = tree
+        .rename()
+        .and_then(|rename| rename.name())
+        .map(|name| name.text().to_string());
     let last = || Some(tree.path()?.segment()?.name_ref()?.text().to_string());
-    renamed.or_else(last).into_iter().filter(|_| tree.star_token().is_none()).collect()
+    renamed
+        .or_else(last)
+        .into_iter()
+        .filter(|_| tree.star_token().is_none())
+        .collect()
 }
 
 impl Facts {
@@ -90,7 +97,12 @@ impl Projections {
         let header = [item.trait_(), item.self_ty()].into_iter().flatten();
         let header: Vec<SyntaxNode> = header.map(|part| part.syntax().clone()).collect();
         Some(Projections {
-            signature: header.iter().chain(&fixed).map(signature).collect::<Vec<_>>().join(" ; "),
+            signature: header
+                .iter()
+                .chain(&fixed)
+                .map(signature)
+                .collect::<Vec<_>>()
+                .join(" ; "),
             of: header.iter().flat_map(mentions).collect(),
         })
     }
@@ -100,7 +112,8 @@ impl Projections {
 fn has_types_of_its_own(function: &SyntaxNode) -> bool {
     function.descendants_with_tokens().skip(1).any(|element| match element {
         SyntaxElement::Node(node) => {
-            matches!(node.kind(), SyntaxKind::CLOSURE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE) || ast::Item::can_cast(node.kind())
+            matches!(node.kind(), SyntaxKind::CLOSURE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE)
+                || ast::Item::can_cast(node.kind())
         }
         SyntaxElement::Token(token) => token.kind() == SyntaxKind::ASYNC_KW,
     })
@@ -109,9 +122,12 @@ fn has_types_of_its_own(function: &SyntaxNode) -> bool {
 /// The tokens of a node without comments and derives, which add to what a type can do, not to what it is.
 fn signature(node: &SyntaxNode) -> String {
     let is_derive = |attribute: ast::Attr| attribute.simple_name().is_some_and(|name| name == "derive");
-    let tokens = node.descendants_with_tokens().filter_map(SyntaxElement::into_token).filter(|token| {
-        !token.kind().is_trivia() && !token.parent_ancestors().filter_map(ast::Attr::cast).any(is_derive)
-    });
+    let tokens = node
+        .descendants_with_tokens()
+        .filter_map(SyntaxElement::into_token)
+        .filter(|token| {
+            !token.kind().is_trivia() && !token.parent_ancestors().filter_map(ast::Attr::cast).any(is_derive)
+        });
     let mut signature: Vec<String> = Vec::new();
     for token in tokens {
         // The comma behind a last field says nothing; one in a tuple does.

@@ -103,7 +103,11 @@ impl Definitions {
             }
         }
         for name in affected.difference(&here) {
-            if let Some(definition) = then.by_name.get(name).filter(|definition| definition.facts.defines_types) {
+            if let Some(definition) = then
+                .by_name
+                .get(name)
+                .filter(|definition| definition.facts.defines_types)
+            {
                 // Writing to a string does not fail.
                 let _ = write!(
                     suffix,
@@ -261,7 +265,10 @@ mod tests {
 
     #[track_caller]
     fn check(cells: &[&str], expected: &[(&str, u32)]) {
-        let expected: Vec<(String, u32)> = expected.iter().map(|(name, version)| ((*name).to_owned(), *version)).collect();
+        let expected: Vec<(String, u32)> = expected
+            .iter()
+            .map(|(name, version)| ((*name).to_owned(), *version))
+            .collect();
         assert_eq!(versions(cells), expected);
     }
 
@@ -272,15 +279,28 @@ mod tests {
 
     #[test]
     fn the_same_definition_keeps_its_path() {
-        check(&["struct Foo { x: i32 }", "/// Documented.\nstruct Foo { x: i32, }"], &[]);
+        check(
+            &["struct Foo { x: i32 }", "/// Documented.\nstruct Foo { x: i32, }"],
+            &[],
+        );
         check(&["struct Foo((u8,));", "struct Foo((u8));"], &[("Foo", 1)]);
-        check(&["struct Foo { x: i32 }", "struct Foo {\n    x: i32 // a number\n}"], &[]);
-        check(&["struct Foo { x: i32 }", "#[derive(Debug)]\nstruct Foo { x: i32 }"], &[]);
+        check(
+            &["struct Foo { x: i32 }", "struct Foo {\n    x: i32 // a number\n}"],
+            &[],
+        );
+        check(
+            &["struct Foo { x: i32 }", "#[derive(Debug)]\nstruct Foo { x: i32 }"],
+            &[],
+        );
     }
 
     #[test]
     fn a_changed_field_gets_a_new_path_and_a_further_change_another() {
-        let cells = ["struct Foo { x: i32 }", "struct Foo { x: i64 }", "struct Foo { x: String }"];
+        let cells = [
+            "struct Foo { x: i32 }",
+            "struct Foo { x: i64 }",
+            "struct Foo { x: String }",
+        ];
         check(&cells[..2], &[("Foo", 1)]);
         check(&cells, &[("Foo", 2)]);
         let again = [cells[0], cells[1], cells[1]];
@@ -301,14 +321,28 @@ mod tests {
 
     #[test]
     fn aliases_constants_and_macros_pass_a_change_on() {
-        check(&["type Id = u32;", "struct A { id: Id }", "type Id = String;"], &[("A", 1)]);
-        check(&["const N: usize = 3;", "struct A([u8; N]);", "const N: usize = 4;"], &[("A", 1)]);
         check(
-            &["const fn n() -> usize { 3 }", "struct A([u8; n()]);", "const fn n() -> usize { 4 }"],
+            &["type Id = u32;", "struct A { id: Id }", "type Id = String;"],
             &[("A", 1)],
         );
         check(
-            &["macro_rules! t { () => { u8 } }", "struct A(t!());", "macro_rules! t { () => { u64 } }"],
+            &["const N: usize = 3;", "struct A([u8; N]);", "const N: usize = 4;"],
+            &[("A", 1)],
+        );
+        check(
+            &[
+                "const fn n() -> usize { 3 }",
+                "struct A([u8; n()]);",
+                "const fn n() -> usize { 4 }",
+            ],
+            &[("A", 1)],
+        );
+        check(
+            &[
+                "macro_rules! t { () => { u8 } }",
+                "struct A(t!());",
+                "macro_rules! t { () => { u64 } }",
+            ],
             &[("A", 1)],
         );
         check(&["use a::T;", "struct A(T);", "use b::T;"], &[("A", 1)]);
@@ -318,14 +352,21 @@ mod tests {
     #[test]
     fn a_changed_trait_gets_a_new_path() {
         check(
-            &["trait Shape { fn area(&self) -> f64; }", "trait Shape { fn name(&self) -> String; fn area(&self) -> f64; }"],
+            &[
+                "trait Shape { fn area(&self) -> f64; }",
+                "trait Shape { fn name(&self) -> String; fn area(&self) -> f64; }",
+            ],
             &[("Shape", 1)],
         );
     }
 
     #[test]
     fn an_associated_type_is_part_of_the_type_it_belongs_to() {
-        let cell = |item: &str| format!("struct It;\nimpl Iterator for It {{ type Item = {item}; fn next(&mut self) -> Option<{item}> {{ None }} }}");
+        let cell = |item: &str| {
+            format!(
+                "struct It;\nimpl Iterator for It {{ type Item = {item}; fn next(&mut self) -> Option<{item}> {{ None }} }}"
+            )
+        };
         let (first, second) = (cell("u8"), cell("String"));
         check(&[&first, &first], &[]);
         check(&[&first, &second], &[("It", 1)]);
@@ -334,7 +375,10 @@ mod tests {
     #[test]
     fn a_changed_body_of_a_method_keeps_the_type() {
         check(
-            &["struct A(u8);\nimpl A { fn f(&self) -> u8 { 1 } }", "struct A(u8);\nimpl A { fn f(&self) -> u8 { 2 } }"],
+            &[
+                "struct A(u8);\nimpl A { fn f(&self) -> u8 { 1 } }",
+                "struct A(u8);\nimpl A { fn f(&self) -> u8 { 2 } }",
+            ],
             &[],
         );
     }
@@ -342,15 +386,27 @@ mod tests {
     #[test]
     fn functions_move_only_when_they_have_types_of_their_own() {
         check(&["fn f() -> u8 { 1 }", "fn f() -> u8 { 2 }"], &[]);
-        check(&["fn f() -> impl Fn() { || () }", "fn f() -> impl Fn() { let x = 1; move || drop(x) }"], &[("f", 1)]);
-        check(&["async fn f() { g().await }", "async fn f() { h().await }"], &[("f", 1)]);
+        check(
+            &[
+                "fn f() -> impl Fn() { || () }",
+                "fn f() -> impl Fn() { let x = 1; move || drop(x) }",
+            ],
+            &[("f", 1)],
+        );
+        check(
+            &["async fn f() { g().await }", "async fn f() { h().await }"],
+            &[("f", 1)],
+        );
     }
 
     #[test]
     fn the_item_and_its_fields_are_as_visible_as_at_the_root() {
         let mut definitions = Definitions::default();
         for (cell, expected) in [
-            ("#[derive(Debug)]\nstruct Foo { x: i32 }", "#[derive(Debug)]\nstruct Foo { x: i32 }"),
+            (
+                "#[derive(Debug)]\nstruct Foo { x: i32 }",
+                "#[derive(Debug)]\nstruct Foo { x: i32 }",
+            ),
             (
                 "#[derive(Debug)]\nstruct Foo { x: u8, pub y: u8 }\nimpl Foo {}",
                 "#[derive(Debug)]\npub struct Foo { pub x: u8, pub y: u8 } } } use crab_Foo::v1::Foo;\nimpl Foo {}",

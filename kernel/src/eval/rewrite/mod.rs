@@ -22,14 +22,16 @@ pub(crate) struct Cell {
     pub(crate) code: Rewritten,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
-    /// Whether the cell asks evcxr to forget everything.
-    pub(crate) clears: bool,
+}
+
+/// Whether a cell asks evcxr to forget everything.
+pub(crate) fn asks_to_clear(code: &str) -> bool {
+    command_lines(code).any(|line| matches!(Command::parse(&code[line]), Command::Clear))
 }
 
 /// Prepares a cell; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
-    let mut clears = false;
     for line in command_lines(code) {
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
@@ -40,8 +42,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
                 notes.push("`:quit` would end the kernel; shut it down from the front end".to_owned());
                 edits.push(Edit::replace(line, "//"));
             }
-            Command::Clear => clears = true,
-            Command::Other => {}
+            Command::Clear | Command::Other => {}
         }
     }
     let statements = split(code);
@@ -54,7 +55,6 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     Cell {
         code: Rewritten::new(code, edits),
         notes,
-        clears,
     }
 }
 
@@ -98,7 +98,8 @@ impl Command<'_> {
 
 /// Has the value of a trailing expression shown.
 fn shown(last: &Statement) -> Vec<Edit> {
-    if !ast::Expr::can_cast(last.node.kind()) || gives_nothing(&last.node) {
+    // About code that does not parse the compiler should speak, and about nothing else.
+    if !last.sound || !ast::Expr::can_cast(last.node.kind()) || gives_nothing(&last.node) {
         return Vec::new();
     }
     let range = last.node_range();
@@ -108,8 +109,7 @@ fn shown(last: &Statement) -> Vec<Edit> {
     ]
 }
 
-/// Expressions that have no value or are better left alone: what stands as a statement in any
-/// function body, and half-typed code, about which the compiler should speak.
+/// Expressions that have no value, as can be told by looking at them.
 fn gives_nothing(node: &SyntaxNode) -> bool {
     match node.kind() {
         SyntaxKind::WHILE_EXPR | SyntaxKind::FOR_EXPR => true,
@@ -120,7 +120,7 @@ fn gives_nothing(node: &SyntaxNode) -> bool {
                 .map(|path| path.syntax().text().to_string());
             matches!(name.as_deref(), Some("println" | "print" | "eprintln" | "eprint"))
         }
-        _ => node.descendants().any(|inner| inner.kind() == SyntaxKind::ERROR),
+        _ => false,
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Statement {
     pub(crate) node: SyntaxNode,
     /// Its bytes in the cell, with what stands between it and the next one.
     pub(crate) range: Range<usize>,
+    /// Whether the cell that it is in has no syntax errors.
+    pub(crate) sound: bool,
     /// What to add to an offset of the syntax tree to get one of the cell.
     shift: isize,
 }
@@ -45,6 +47,7 @@ pub(crate) fn split(code: &str) -> Vec<Statement> {
         .and_then(|body| body.stmt_list());
     let Some(list) = list else { return Vec::new() };
 
+    let sound = parsed.errors().is_empty();
     let shift = start as isize - BEFORE.len() as isize;
     let children: Vec<SyntaxNode> = list.syntax().children().collect();
     let mut statements = Vec::new();
@@ -61,6 +64,7 @@ pub(crate) fn split(code: &str) -> Vec<Statement> {
         statements.push(Statement {
             node: node.clone(),
             range: from..to,
+            sound,
             shift,
         });
         from = to;
