@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Control, Kernel, Message, Shell, execute_content};
+use common::{Control, Kernel, Message, Shell, execute_content, in_session};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,33 +59,35 @@ async fn executions_are_counted_from_one_unless_silent_or_not_stored() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failing_cell_aborts_those_that_wait_and_no_later_ones() {
-    let mut kernel = Kernel::start().await;
-    kernel.run("let mut runs = 0;").await;
-    let failing = kernel.send_code("panic!(\"BOOM\");").await;
-    let waiting = [
-        kernel.send_code("runs += 1;").await,
-        kernel.send_code("runs += 1;").await,
-    ];
-    assert_eq!(kernel.finish(failing).await.reply["status"], "error");
-    for request in waiting {
-        let aborted = kernel.finish(request).await;
-        assert_eq!(aborted.reply["status"], "aborted");
-        assert!(aborted.published.is_empty(), "{:?}", aborted.published);
-    }
-    assert_eq!(kernel.value("runs").await, "0");
+#[test]
+fn a_failing_cell_aborts_those_that_wait_and_no_later_ones() {
+    in_session(async |kernel| {
+        kernel.run("let mut runs = 0;").await;
+        let failing = kernel.send_code("panic!(\"BOOM\");").await;
+        let waiting = [
+            kernel.send_code("runs += 1;").await,
+            kernel.send_code("runs += 1;").await,
+        ];
+        assert_eq!(kernel.finish(failing).await.reply["status"], "error");
+        for request in waiting {
+            let aborted = kernel.finish(request).await;
+            assert_eq!(aborted.reply["status"], "aborted");
+            assert!(aborted.published.is_empty(), "{:?}", aborted.published);
+        }
+        assert_eq!(kernel.value("runs").await, "0");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_stop_on_error_the_next_cells_run() {
-    let mut kernel = Kernel::start().await;
-    let mut content = execute_content("panic!(\"BOOM\");");
-    content["stop_on_error"] = json!(false);
-    let failing = kernel.send(Shell, "execute_request", content).await;
-    let next = kernel.send_code("1").await;
-    assert_eq!(kernel.finish(failing).await.reply["status"], "error");
-    assert_eq!(kernel.finish(next).await.value(), "1");
+#[test]
+fn without_stop_on_error_the_next_cells_run() {
+    in_session(async |kernel| {
+        let mut content = execute_content("panic!(\"BOOM\");");
+        content["stop_on_error"] = json!(false);
+        let failing = kernel.send(Shell, "execute_request", content).await;
+        let next = kernel.send_code("1").await;
+        assert_eq!(kernel.finish(failing).await.reply["status"], "error");
+        assert_eq!(kernel.finish(next).await.value(), "1");
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,88 +103,94 @@ async fn others_are_answered_while_a_cell_compiles_or_runs() {
     assert_eq!(kernel.finish(cell).await.reply["status"], "error");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_ends_a_pending_cell_and_keeps_its_session() {
-    let mut kernel = Kernel::start().await;
-    kernel
-        .run("let kept = 5; let pid = spawn(async { std::future::pending::<()>().await });")
-        .await;
-    let cell = kernel
-        .send_code("print!(\"waiting\"); std::future::pending::<()>().await;")
-        .await;
-    kernel
-        .published("the cell's start", |message| message.is("stream"))
-        .await;
-    let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
-    assert_eq!(reply["status"], "ok");
-    let cell = kernel.finish(cell).await;
-    assert_eq!(cell.error().0, "Interrupted");
-    assert_eq!(kernel.value("kept").await, "5");
-    assert_eq!(kernel.value("process::is_alive(pid)").await, "true");
+#[test]
+fn an_interrupt_ends_a_pending_cell_and_keeps_its_session() {
+    in_session(async |kernel| {
+        kernel
+            .run("let kept = 5; let pid = spawn(async { std::future::pending::<()>().await });")
+            .await;
+        let cell = kernel
+            .send_code("print!(\"waiting\"); std::future::pending::<()>().await;")
+            .await;
+        kernel
+            .published("the cell's start", |message| {
+                message.is("stream") && message.belongs_to(&cell)
+            })
+            .await;
+        let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
+        assert_eq!(reply["status"], "ok");
+        let cell = kernel.finish(cell).await;
+        assert_eq!(cell.error().0, "KeyboardInterrupt", "the name that front ends know");
+        assert_eq!(kernel.value("kept").await, "5");
+        assert_eq!(kernel.value("process::is_alive(pid)").await, "true");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_between_cells_does_not_reach_the_next_one() {
-    let mut kernel = Kernel::start().await;
-    kernel.run("let a = 1;").await;
-    kernel.ask(Control, "interrupt_request", json!({})).await;
-    assert_eq!(kernel.value("process::sleep(ms(20)).await; a").await, "1");
+#[test]
+fn an_interrupt_between_cells_does_not_reach_the_next_one() {
+    in_session(async |kernel| {
+        kernel.run("let a = 1;").await;
+        kernel.ask(Control, "interrupt_request", json!({})).await;
+        assert_eq!(kernel.value("process::sleep(ms(20)).await; a").await, "1");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn text_without_a_newline_appears_at_once() {
-    let mut kernel = Kernel::start().await;
-    let cell = kernel
-        .send_code("print!(\"50 %\"); std::future::pending::<()>().await;")
-        .await;
-    let seen = kernel.published("the text", |message| message.is("stream")).await;
-    assert_eq!(
-        (seen.content["text"].as_str(), seen.belongs_to(&cell)),
-        (Some("50 %"), true)
-    );
-    kernel.ask(Control, "interrupt_request", json!({})).await;
-    kernel.finish(cell).await;
+#[test]
+fn text_without_a_newline_appears_at_once() {
+    in_session(async |kernel| {
+        let cell = kernel
+            .send_code("print!(\"50 %\"); std::future::pending::<()>().await;")
+            .await;
+        let seen = kernel
+            .published("the text", |message| message.is("stream") && message.belongs_to(&cell))
+            .await;
+        assert_eq!(seen.content["text"], "50 %");
+        kernel.ask(Control, "interrupt_request", json!({})).await;
+        kernel.finish(cell).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn displays_carry_their_id_and_are_updated_under_the_running_cell() {
-    let mut kernel = Kernel::start().await;
-    let shown = kernel
-        .run("let shown = kino::display(kino::markdown(\"*old*\"));")
-        .await;
-    let display = shown.of_type("display_data").next().expect("a display");
-    let id = display.content["transient"]["display_id"].clone();
-    assert!(id.is_string(), "{display:?}");
-    let updated = kernel.run("shown.update(kino::markdown(\"*new*\"));").await;
-    let update = updated.of_type("update_display_data").next().expect("an update");
-    assert_eq!(update.content["transient"]["display_id"], id);
-    assert_eq!(update.content["data"]["text/markdown"], "*new*");
+#[test]
+fn displays_carry_their_id_and_are_updated_under_the_running_cell() {
+    in_session(async |kernel| {
+        let shown = kernel
+            .run("let shown = kino::display(&kino::markdown(\"*old*\"));")
+            .await;
+        let display = shown.of_type("display_data").next().expect("a display");
+        let id = display.content["transient"]["display_id"].clone();
+        assert!(id.is_string(), "{display:?}");
+        let updated = kernel.run("shown.update(&kino::markdown(\"*new*\"));").await;
+        let update = updated.of_type("update_display_data").next().expect("an update");
+        assert_eq!(update.content["transient"]["display_id"], id);
+        assert_eq!(update.content["data"]["text/markdown"], "*new*");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_client_gets_late_output_below_the_running_cell() {
-    let mut kernel = Kernel::start().await;
-    let batch = |code: &str, metadata: Value| {
-        let mut content = execute_content(code);
-        content["allow_stdin"] = json!(false);
-        Message {
-            metadata,
-            ..Message::request("execute_request", content)
-        }
-    };
-    let start = "let p = spawn(async { loop { receive! { text: String => println!(\"{text}\") } } });";
-    let first = kernel.send_message(Shell, batch(start, json!({}))).await;
-    kernel.finish(first.clone()).await;
-    let tell = "send(p, \"late\".to_string()); process::sleep(ms(50)).await;";
-    let second = kernel.send_message(Shell, batch(tell, json!({}))).await;
-    assert_eq!(kernel.finish(second).await.stdout(), "late\n");
-    let third = kernel
-        .send_message(Shell, batch(tell, json!({"crabtree": {"late_output": true}})))
-        .await;
-    assert_eq!(kernel.finish(third).await.stdout(), "");
-    kernel
-        .published("the late text", |message| {
-            message.is("stream") && message.belongs_to(&first)
-        })
-        .await;
+#[test]
+fn a_batch_client_gets_late_output_below_the_running_cell() {
+    in_session(async |kernel| {
+        let batch = |code: &str, metadata: Value| {
+            let mut content = execute_content(code);
+            content["allow_stdin"] = json!(false);
+            Message {
+                metadata,
+                ..Message::request("execute_request", content)
+            }
+        };
+        let start = "let p = spawn(async { loop { receive! { text: String => println!(\"{text}\") } } });";
+        let first = kernel.send_message(Shell, batch(start, json!({}))).await;
+        kernel.finish(first.clone()).await;
+        let tell = "send(p, \"late\".to_string()); process::sleep(ms(50)).await;";
+        let second = kernel.send_message(Shell, batch(tell, json!({}))).await;
+        assert_eq!(kernel.finish(second).await.stdout(), "late\n");
+        let third = kernel
+            .send_message(Shell, batch(tell, json!({"crabtree": {"late_output": true}})))
+            .await;
+        assert_eq!(kernel.finish(third).await.stdout(), "");
+        kernel
+            .published("the late text", |message| {
+                message.is("stream") && message.belongs_to(&first)
+            })
+            .await;
+    });
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Control, Kernel, Message, Shell};
+use common::{Control, Kernel, Message, Shell, in_session};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,112 +28,119 @@ async fn kernel_info_is_answered_within_a_second_of_the_start_on_shell_and_contr
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_request_is_bracketed_by_busy_and_idle_with_its_own_header() {
-    let mut kernel = Kernel::start().await;
-    for (channel, request) in [
-        (Shell, "kernel_info_request"),
-        (Control, "kernel_info_request"),
-        (Shell, "comm_info_request"),
-    ] {
-        let id = kernel.send(channel, request, json!({})).await;
-        kernel.reply(channel).await;
-        assert!(kernel.bracket(&id).await.is_empty());
-    }
+#[test]
+fn every_request_is_bracketed_by_busy_and_idle_with_its_own_header() {
+    in_session(async |kernel| {
+        for (channel, request) in [
+            (Shell, "kernel_info_request"),
+            (Control, "kernel_info_request"),
+            (Shell, "comm_info_request"),
+        ] {
+            let id = kernel.send(channel, request, json!({})).await;
+            kernel.reply(channel).await;
+            assert!(kernel.bracket(&id).await.is_empty());
+        }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_parent_header_is_the_requests_header_with_all_its_keys() {
-    let mut kernel = Kernel::start().await;
-    let mut request = Message::request("kernel_info_request", json!({}));
-    request.extra = json!({"subshell_id": "s-1"});
-    kernel.send_message(Shell, request).await;
-    let parent = kernel.reply(Shell).await.parent_header;
-    assert_eq!(
-        (&parent["subshell_id"], &parent["date"]),
-        (&json!("s-1"), &json!("2026-01-02T03:04:05.678Z"))
-    );
+#[test]
+fn a_parent_header_is_the_requests_header_with_all_its_keys() {
+    in_session(async |kernel| {
+        let mut request = Message::request("kernel_info_request", json!({}));
+        request.extra = json!({"subshell_id": "s-1"});
+        kernel.send_message(Shell, request).await;
+        let parent = kernel.reply(Shell).await.parent_header;
+        assert_eq!(
+            (&parent["subshell_id"], &parent["date"]),
+            (&json!("s-1"), &json!("2026-01-02T03:04:05.678Z"))
+        );
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_session_id_is_used_on_every_socket() {
-    let mut kernel = Kernel::start().await;
-    kernel.send(Shell, "kernel_info_request", json!({})).await;
-    kernel.send(Control, "kernel_info_request", json!({})).await;
-    let sessions = [
-        kernel.reply(Shell).await.session,
-        kernel.reply(Control).await.session,
-        kernel
-            .published("busy", |message| message.is_status("busy"))
-            .await
-            .session,
-    ];
-    assert!(
-        sessions
-            .iter()
-            .all(|session| *session == sessions[0] && !session.is_empty()),
-        "{sessions:?}"
-    );
+#[test]
+fn one_session_id_is_used_on_every_socket() {
+    in_session(async |kernel| {
+        kernel.send(Shell, "kernel_info_request", json!({})).await;
+        kernel.send(Control, "kernel_info_request", json!({})).await;
+        let sessions = [
+            kernel.reply(Shell).await.session,
+            kernel.reply(Control).await.session,
+            kernel
+                .published("busy", |message| message.is_status("busy"))
+                .await
+                .session,
+        ];
+        assert!(
+            sessions
+                .iter()
+                .all(|session| *session == sessions[0] && !session.is_empty()),
+            "{sessions:?}"
+        );
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_signed_with_the_key_is_dropped_and_the_kernel_goes_on() {
-    let mut kernel = Kernel::start().await;
-    let forged = Message::request("shutdown_request", json!({"restart": false}));
-    for channel in [Control, Shell] {
-        kernel
-            .send_frames(channel, common::wire::encode(&forged, "s", "another key"))
+#[test]
+fn what_is_not_signed_with_the_key_is_dropped_and_the_kernel_goes_on() {
+    in_session(async |kernel| {
+        let forged = Message::request("shutdown_request", json!({"restart": false}));
+        for channel in [Control, Shell] {
+            kernel
+                .send_frames(channel, common::wire::encode(&forged, "s", "another key"))
+                .await;
+            kernel
+                .send_frames(channel, vec![bytes::Bytes::from_static(b"garbage")])
+                .await;
+            kernel
+                .send_frames(channel, vec![bytes::Bytes::from_static(b"<IDS|MSG>")])
+                .await;
+            // The next reply on the channel is the one to this, and the kernel is there to give it.
+            kernel.ask(channel, "kernel_info_request", json!({})).await;
+        }
+    });
+}
+
+#[test]
+fn heartbeats_come_back_as_they_were_sent() {
+    in_session(async |kernel| {
+        assert_eq!(kernel.beat("ping").await, "ping");
+        assert_eq!(kernel.beat("again").await, "again");
+    });
+}
+
+#[test]
+fn questions_about_code_are_answered_without_running_it() {
+    in_session(async |kernel| {
+        for (code, status) in [("1 + 1", "complete"), ("fn f() {", "incomplete"), (")", "invalid")] {
+            let reply = kernel.ask(Shell, "is_complete_request", json!({"code": code})).await;
+            assert_eq!(reply["status"], status, "{code}");
+        }
+        let completions = kernel
+            .ask(Shell, "complete_request", json!({"code": "spa", "cursor_pos": 3}))
             .await;
-        kernel
-            .send_frames(channel, vec![bytes::Bytes::from_static(b"garbage")])
+        assert_eq!(
+            (&completions["status"], &completions["cursor_end"]),
+            (&json!("ok"), &json!(3))
+        );
+        let found = kernel
+            .ask(
+                Shell,
+                "inspect_request",
+                json!({"code": "spawn", "cursor_pos": 3, "detail_level": 0}),
+            )
             .await;
-        kernel
-            .send_frames(channel, vec![bytes::Bytes::from_static(b"<IDS|MSG>")])
-            .await;
-        // The next reply on the channel is the one to this, and the kernel is there to give it.
-        kernel.ask(channel, "kernel_info_request", json!({})).await;
-    }
+        assert_eq!((&found["status"], &found["found"]), (&json!("ok"), &json!(false)));
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn heartbeats_come_back_as_they_were_sent() {
-    let mut kernel = Kernel::start().await;
-    assert_eq!(kernel.beat("ping").await, "ping");
-    assert_eq!(kernel.beat("again").await, "again");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn questions_about_code_are_answered_without_running_it() {
-    let mut kernel = Kernel::start().await;
-    for (code, status) in [("1 + 1", "complete"), ("fn f() {", "incomplete"), (")", "invalid")] {
-        let reply = kernel.ask(Shell, "is_complete_request", json!({"code": code})).await;
-        assert_eq!(reply["status"], status, "{code}");
-    }
-    let completions = kernel
-        .ask(Shell, "complete_request", json!({"code": "spa", "cursor_pos": 3}))
-        .await;
-    assert_eq!(
-        (&completions["status"], &completions["cursor_end"]),
-        (&json!("ok"), &json!(3))
-    );
-    let found = kernel
-        .ask(
-            Shell,
-            "inspect_request",
-            json!({"code": "spawn", "cursor_pos": 3, "detail_level": 0}),
-        )
-        .await;
-    assert_eq!((&found["status"], &found["found"]), (&json!("ok"), &json!(false)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_makes_no_sense_is_answered_with_the_reason() {
-    let mut kernel = Kernel::start().await;
-    for request in ["execute_request", "is_complete_request", "history_request"] {
-        let reply = kernel.ask(Shell, request, json!({"nonsense": 1})).await;
-        assert_eq!(reply["status"], "error", "{request}");
-        assert!(reply["evalue"].as_str().unwrap().contains(request), "{reply}");
-    }
+#[test]
+fn a_request_that_makes_no_sense_is_answered_with_the_reason() {
+    in_session(async |kernel| {
+        for request in ["execute_request", "is_complete_request", "history_request"] {
+            let reply = kernel.ask(Shell, request, json!({"nonsense": 1})).await;
+            assert_eq!(reply["status"], "error", "{request}");
+            assert!(reply["evalue"].as_str().unwrap().contains(request), "{reply}");
+        }
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ pub mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -39,6 +40,17 @@ pub enum Channel {
     Control,
 }
 pub use Channel::{Control, Shell};
+
+/// Talks with a kernel that the tests of one file share, one after the other. A test that fails
+/// takes it along.
+pub fn in_session(talk: impl AsyncFnOnce(&mut Kernel)) {
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+    static SESSION: Mutex<Option<Kernel>> = Mutex::new(None);
+    let mut session = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kernel = session.take().unwrap_or_else(|| RUNTIME.block_on(Kernel::start()));
+    RUNTIME.block_on(talk(&mut kernel));
+    *session = Some(kernel);
+}
 
 /// A kernel, and the client that talks to it.
 pub struct Kernel {

@@ -17,8 +17,7 @@ class CrabtreeTests(jupyter_kernel_test.KernelTests):
         {"code": "6 * 7", "result": "42"},
         {"code": '"a".repeat(3)', "result": '"aaa"'},
     ]
-    code_display_data = [{"code": 'kino::display(kino::html("<b>b</b>"));', "mime": "text/html"}]
-    code_clear_output = "kino::clear();"
+    code_display_data = [{"code": 'kino::display(&kino::html("<b>b</b>"));', "mime": "text/html"}]
 
     complete_code_samples = ["1 + 1", "let x = 1;", "fn f() -> u8 { 1 }\nf()", ""]
     incomplete_code_samples = ["fn f() {", "let x =", '"text', "spawn(async {"]
