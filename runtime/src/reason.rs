@@ -11,6 +11,21 @@ use std::sync::{Arc, Once};
 ///
 /// `Normal`, `Shutdown` and `ShutdownWith` are orderly ends; everything else is a crash to those who are linked to
 /// the process and to its supervisor.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// spawn_monitor(async { exit("out of tea") });
+/// receive! {
+///     Down { reason, .. } => match reason {
+///         ExitReason::Normal => unreachable!(),
+///         ExitReason::Panic(panic) => eprintln!("{} at {}", panic.message, panic.location),
+///         other => assert_eq!(other.to_string(), "out of tea"),
+///     }
+/// }
+/// # });
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ExitReason {

@@ -39,6 +39,18 @@ where
 
 /// Begins a process that is [linked](crate::process::link) to the caller before its first step.
 ///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// process::flag(Flag::TrapExit, true); // or this process would end too
+/// let child = spawn_link(async { exit("boom") });
+/// receive! {
+///     Exit { from, reason } => assert_eq!((from, reason), (child, ExitReason::from("boom"))),
+/// }
+/// # });
+/// ```
+///
 /// # Panics
 /// Outside of a process.
 #[track_caller]
@@ -55,6 +67,20 @@ where
 }
 
 /// Begins a process that the caller [monitors](crate::process::monitor) before its first step.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let (child, watched) = spawn_monitor(async { panic!("BOOM!") });
+/// receive! {
+///     Down { monitor, pid, reason } => {
+///         assert_eq!((monitor, pid), (watched, child));
+///         assert!(reason.to_string().starts_with("(panic) BOOM! at "));
+///     }
+/// }
+/// # });
+/// ```
 ///
 /// # Panics
 /// Outside of a process.
@@ -83,6 +109,16 @@ where
 }
 
 /// The pid of the calling process.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let parent = me();
+/// spawn(async move { send(parent, me()) });
+/// receive! { child: Pid => assert_ne!(child, me()) }
+/// # });
+/// ```
 ///
 /// # Panics
 /// Outside of a process.
@@ -119,6 +155,17 @@ pub fn exit(pid: impl Into<Pid>, reason: impl Into<ExitReason>) {
 }
 
 /// Whether the process is alive, after every signal that the caller sent to it before.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let child = spawn(process::sleep(secs(3600)));
+/// assert!(process::is_alive(child));
+/// process::exit(child, ExitReason::Kill);
+/// assert!(!process::is_alive(child));
+/// # });
+/// ```
 pub fn is_alive(pid: impl Into<Pid>) -> bool {
     let pid = pid.into();
     let record = node().table.get(pid);
@@ -135,6 +182,17 @@ pub enum Flag {
 
 /// Sets a flag of the calling process, and returns how it was.
 ///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let before = process::flag(Flag::TrapExit, true);
+/// assert!(!before);
+/// process::exit(me(), "a reason");
+/// receive! { Exit { from, .. } => assert_eq!(from, me()) }
+/// # });
+/// ```
+///
 /// # Panics
 /// Outside of a process.
 #[track_caller]
@@ -149,6 +207,20 @@ pub fn flag(flag: Flag, value: bool) -> bool {
 /// Gives a process a name, by which it can be found and sent to.
 ///
 /// The name is free again as soon as the process ends, before anybody learns of its end.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// process::register(me(), "front desk")?;
+/// send("front desk", "hello")?;
+/// receive! { "hello" => () }
+///
+/// let taken = process::register(spawn(process::sleep(secs(1))), "front desk");
+/// assert!(taken.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Errors
 /// When the name is taken, the process has one already, or is not alive.
@@ -176,6 +248,17 @@ fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
 
 /// Takes a name away from its process.
 ///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// process::register(me(), "night shift")?;
+/// process::unregister("night shift")?;
+/// assert!(send("night shift", "hello").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 /// When no process has it.
 pub fn unregister(name: impl Into<Name>) -> Result<(), NoSuchName> {
@@ -199,6 +282,17 @@ pub fn unregister(name: impl Into<Name>) -> Result<(), NoSuchName> {
 }
 
 /// The process of that name.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// process::register(me(), "reception")?;
+/// assert_eq!(process::whereis("reception"), Some(me()));
+/// assert_eq!(process::whereis("nobody"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub fn whereis(name: impl AsRef<str>) -> Option<Pid> {
     node().names.get(name.as_ref())
 }
@@ -209,6 +303,16 @@ pub fn registered() -> Vec<Name> {
 }
 
 /// Sleeps, as this process: exit signals take effect meanwhile, messages wait.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let start = std::time::Instant::now();
+/// process::sleep(ms(20)).await;
+/// assert!(start.elapsed() >= ms(20));
+/// # });
+/// ```
 ///
 /// # Cancel safety
 /// It can be dropped at any time.
@@ -264,6 +368,18 @@ pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
 }
 
 /// Takes all messages out of the mailbox of the calling process.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// send(me(), 1);
+/// send(me(), "two");
+/// assert_eq!(format!("{:?}", process::flush()), r#"[1, "two"]"#);
+/// assert_eq!(process::flush().len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Panics
 /// Outside of a process.

@@ -33,6 +33,21 @@ pub struct Down {
 /// than [`Normal`](ExitReason::Normal), the other ends with it, unless it traps exits: then it gets an [`Exit`].
 /// Linking to a dead process has the effect of its death, with reason [`NoProc`](ExitReason::NoProc).
 ///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let worker = spawn(process::sleep(secs(3600)));
+/// let (_, watched) = spawn_monitor(async move {
+///     process::link(worker);
+///     exit("boom")
+/// });
+/// let worker_watched = process::monitor(worker);
+/// receive! { Down { monitor, .. } if monitor == watched => () }
+/// receive! { Down { monitor, reason, .. } if monitor == worker_watched => assert_eq!(reason, ExitReason::from("boom")) }
+/// # });
+/// ```
+///
 /// # Panics
 /// Outside of a process.
 #[track_caller]
@@ -51,6 +66,16 @@ pub fn link(pid: impl Into<Pid>) {
 /// Removes the link between the calling process and another one. Without a link it does nothing.
 ///
 /// OTP: "Once `unlink` has returned, it is guaranteed that the link has no effect on the caller in the future."
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let child = spawn_link(process::sleep(secs(3600)));
+/// process::unlink(child);
+/// process::exit(child, ExitReason::Kill); // and the caller lives on
+/// # });
+/// ```
 ///
 /// # Panics
 /// Outside of a process.
@@ -110,6 +135,20 @@ pub fn monitor(pid: impl Into<Pid>) -> MonitorRef {
 }
 
 /// Takes a monitor back. A [`Down`] that has arrived stays in the mailbox.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let (child, watched) = spawn_monitor(process::sleep(secs(3600)));
+/// process::demonitor(watched);
+/// process::exit(child, ExitReason::Kill);
+/// receive! {
+///     Down { .. } => unreachable!("nobody watches"),
+///     after ms(10) => (),
+/// }
+/// # });
+/// ```
 ///
 /// # Panics
 /// Outside of a process.

@@ -219,6 +219,21 @@ pub struct ChildCount {
 
 /// Asks a supervisor for its children: the one started last comes first, as in OTP.
 ///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let idle = |id: &'static str| ChildSpec::new(id, || async { Ok(spawn_link(process::sleep(secs(60)))) });
+/// let sup = Supervisor::new(Strategy::OneForOne).child(idle("first")).child(idle("second")).start_link().await?;
+///
+/// let children = supervisor::which_children(&sup).await?;
+/// assert_eq!(children[0].id, "second");
+/// assert!(process::is_alive(children[0].pid.unwrap()));
+/// # supervisor::stop(&sup).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
 /// # Errors
 /// [`CallError`] when the supervisor is not alive, or does not answer within 5 seconds.
 pub async fn which_children(supervisor: impl Destination) -> Result<Vec<Child>, CallError> {
@@ -229,6 +244,20 @@ pub async fn which_children(supervisor: impl Destination) -> Result<Vec<Child>, 
 }
 
 /// Asks a supervisor how many children it has.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let inner = ChildSpec::supervisor("inner", || Supervisor::new(Strategy::OneForAll));
+/// let sup = Supervisor::new(Strategy::OneForOne).child(inner).start_link().await?;
+///
+/// let count = supervisor::count_children(&sup).await?;
+/// assert_eq!((count.supervisors, count.workers, count.active), (1, 0, 1));
+/// # supervisor::stop(&sup).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Errors
 /// As [`which_children`].

@@ -8,7 +8,7 @@
 //! use crabtree::prelude::*;
 //!
 //! let worker = |id: &'static str| {
-//!     ChildSpec::new(id, || async { Ok(spawn_link(process::sleep(secs(60)))) })
+//!     ChildSpec::new(id, || async { Ok(spawn_link(process::sleep(secs(60)))) }).name(id)
 //! };
 //! let sup = Supervisor::new(Strategy::OneForOne)
 //!     .name("Workers")
@@ -17,7 +17,7 @@
 //!     .start_link()
 //!     .await?;
 //!
-//! let second = supervisor::which_children(&sup).await?[1].pid.unwrap();
+//! let second = process::whereis("second").unwrap();
 //! process::exit(second, ExitReason::Kill);
 //! process::sleep(ms(20)).await;
 //!
