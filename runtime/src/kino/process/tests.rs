@@ -165,9 +165,9 @@ fn the_picture_says_what_the_text_says() {
     }
     assert_eq!(
         tree.summary(),
-        "Supervision tree of App: 3 supervisors, 6 workers; Workers ↻ 2, was <0.219.0>; \
-         flaky restarting, ↻ 3, was <0.301.0>; job stopped, was <0.302.0>; later not started; \
-         <0.231.0> ↻ 1, was <0.205.0>"
+        "Supervision tree of App: 3 supervisors, 6 workers; Workers restarted 2 times, was <0.219.0>; \
+         flaky restarting, restarted 3 times, was <0.301.0>; job stopped, was <0.302.0>; later not started; \
+         <0.231.0> restarted 1 time, was <0.205.0>"
     );
 }
 

@@ -135,13 +135,12 @@ impl Tree {
             counted(count(Kind::Worker), "worker"),
         );
         let notes = visits.iter().filter_map(|visit| {
-            let (node, title) = (visit.node, &visit.node.title);
-            match (node.history(), node.state()) {
-                (Some(history), _) if node.is_running() => Some(format!("{title} {history}")),
-                (Some(history), Some(state)) => Some(format!("{title} {state}, {history}")),
-                (None, Some(state)) if !node.is_running() => Some(format!("{title} {state}")),
-                _ => None,
-            }
+            let node = visit.node;
+            let state = node.state().filter(|_| !node.is_running()).map(str::to_owned);
+            let times = (node.restarts > 0).then(|| format!("restarted {}", counted(node.restarts as usize, "time")));
+            let previous = node.previous.as_ref().map(|pid| format!("was {pid}"));
+            let said: Vec<String> = [state, times, previous].into_iter().flatten().collect();
+            (!said.is_empty()).then(|| format!("{} {}", node.title, said.join(", ")))
         });
         for note in notes.take(MOST_NOTES) {
             summary.push_str("; ");
