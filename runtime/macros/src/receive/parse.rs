@@ -133,8 +133,7 @@ fn accepts(mut pattern: Pat, ty: Option<Type>) -> Result<Accepts> {
             None => Ok(Accepts::Typed(Box::new(Typed { pattern, ty, bindings }))),
             Some(open) => Err(Error::new(
                 open.span(),
-                "nothing here says of which type it is: write the type of the whole message \
-                 behind the pattern, as in `(from, \"get\"): (Pid, &str) => …`",
+                "the type of the message is open: write it, as in `(from, \"get\"): (Pid, &str) => …`",
             )),
         },
     }

@@ -117,7 +117,7 @@ fn a_pattern_that_leaves_the_type_open_asks_for_it() {
         "&x",
         "whole @ _",
     ] {
-        is_refused(&format!("{open} => 1"), "write the type of the whole message");
+        is_refused(&format!("{open} => 1"), "the type of the message is open");
         assert!(check(&format!("{open}: Written => 1")).is_ok(), "{open}");
     }
     for closed in [
