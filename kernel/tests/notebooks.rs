@@ -91,6 +91,7 @@ enum LateOutput {
 
 fn check_basics(notebook: &Notebook) {
     notebook.has_no_errors();
+    notebook.shows_no_units();
     let info = notebook.cell("process-info").value();
     assert!(
         info.contains(r#"registered_name: Some("#) && info.contains(r#""user""#),
@@ -207,6 +208,7 @@ fn check_linking(notebook: &Notebook) {
     assert_eq!(notebook.cell("unkillable").stdout(), lines);
     assert_eq!(notebook.cell("normal-signal-trapped").stdout(), "It trapped: normal\n");
 
+    notebook.shows_no_units();
     let failed: Vec<_> = notebook
         .cells()
         .filter(|cell| cell.error().is_some())
@@ -217,6 +219,7 @@ fn check_linking(notebook: &Notebook) {
 
 fn check_strategies(notebook: &Notebook, late: LateOutput) {
     notebook.has_no_errors();
+    notebook.shows_no_units();
     for (strategy, restarted) in [
         ("one-for-one", &["dummy2"][..]),
         ("one-for-all", &["dummy1", "dummy2", "dummy3"]),
@@ -296,7 +299,7 @@ fn children(output: &str) -> BTreeMap<String, Child> {
         found.unwrap_or_else(|| panic!("no line with {start:?} in {output}"))
     };
     let child = |name: &str| Child {
-        pid: pids(&line(&format!("Child {{ id: \"{name}\"")))[0].clone(),
+        pid: pids(&line(&format!("(\"{name}\"")))[0].clone(),
         state: line(&format!("State of {name}: ")),
     };
     ["dummy1", "dummy2", "dummy3"]
@@ -392,6 +395,15 @@ impl Notebook {
     fn has_no_errors(&self) {
         for cell in self.cells() {
             assert_eq!(cell.error(), None, "{}", cell.id());
+        }
+    }
+
+    /// A statement has no value worth showing.
+    fn shows_no_units(&self) {
+        let unit =
+            |output: &Value| output["output_type"] == "execute_result" && text(&output["data"]["text/plain"]) == "()";
+        for cell in self.cells() {
+            assert!(!cell.outputs().any(unit), "{} shows ()", cell.id());
         }
     }
 }
