@@ -85,7 +85,10 @@ impl Inbox {
             self.entries.retain(Option::is_some);
             self.epoch += 1;
         }
-        self.entries.shrink_to(4 * self.entries.len().max(16));
+        // By halves, so that each message is moved a few times at most.
+        if self.entries.capacity() > 8 * self.entries.len().max(8) {
+            self.entries.shrink_to(self.entries.capacity() / 2);
+        }
     }
 
     /// Takes everything.
@@ -156,6 +159,24 @@ mod tests {
             "{} entries for one message",
             inbox.entries.len()
         );
+    }
+
+    #[test]
+    fn a_mailbox_that_empties_gives_memory_back_in_few_steps() {
+        let mut inbox = Inbox::default();
+        for n in 0..2000 {
+            inbox.push(Message::new(n));
+        }
+        let mut sizes = vec![inbox.entries.capacity()];
+        for _ in 0..2000 {
+            inbox.take(&mut Cursor::default()).unwrap();
+            inbox.settle();
+            if sizes.last() != Some(&inbox.entries.capacity()) {
+                sizes.push(inbox.entries.capacity());
+            }
+        }
+        assert!(sizes.len() < 12, "{sizes:?}");
+        assert!(inbox.entries.capacity() <= 64);
     }
 
     #[test]

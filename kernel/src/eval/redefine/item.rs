@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ra_ap_syntax::ast::{self, AstNode, HasAttrs, HasName as _, HasVisibility as _};
+use ra_ap_syntax::ast::{self, AstNode, HasName as _, HasVisibility as _};
 use ra_ap_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, TextSize};
 
 /// An item that later cells can refer to by name.
