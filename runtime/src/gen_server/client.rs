@@ -3,7 +3,9 @@
 use super::address::{Address, Server};
 use super::error::{CallError, CallFailure, StartError, short_type_name};
 use super::request::Request;
-use super::server::{AnyInit, Started, System, any_init, life};
+use super::callbacks::{AnyInit, any_init};
+use super::server::{Started, life};
+use super::system::System;
 use super::{GenServer, HandleCall, HandleCast};
 use crate::ExitReason;
 use crate::message::{Message, Term};
@@ -111,7 +113,7 @@ async fn start_any(
             other => StartError::Exit(ExitReason::other(other)),
         });
     }
-    let begin = |starter: Origin| task::run(pid, Box::pin(life(init, Some(starter), parent)));
+    let begin = |starter: Origin| task::run(pid, Box::pin(life(init, starter, parent)));
     match call::call_with(pid, timeout, begin).await.map(Message::downcast) {
         Ok(Ok(Started::Ok)) => Ok(pid),
         Ok(Ok(Started::Ignore)) => Err(StartError::Ignore),
@@ -197,7 +199,10 @@ pub(crate) async fn call_any(
     timeout: Option<Duration>,
     request: impl FnOnce(Origin) -> Message,
 ) -> Result<Message, CallError> {
-    let described = |to: String| format!("{function}({to}, {what})");
+    let described = |to: String| match what {
+        "" => format!("{function}({to})"),
+        what => format!("{function}({to}, {what})"),
+    };
     let to = to.map_err(|name| CallError {
         request: described(name),
         cause: CallFailure::NoSuchName,

@@ -85,11 +85,13 @@
 //! computes needs no process: a function is quicker, and cannot die.
 
 mod address;
+mod callbacks;
 mod client;
 mod error;
 mod request;
 mod returns;
-pub(crate) mod server;
+mod server;
+pub(crate) mod system;
 
 use crate::ExitReason;
 use crate::message::{Message, Term};
@@ -98,7 +100,7 @@ pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link,
 pub(crate) use client::{call_any, stop_any};
 pub(crate) use error::short_type_name;
 pub use error::{CallError, CallFailure, StartError};
-pub use returns::{Caller, Init, Next, Reply};
+pub use returns::{Caller, Init, Next, Reply, Timeout};
 pub(crate) use server::unknown;
 use std::fmt::Debug;
 use std::future::Future;
@@ -120,6 +122,19 @@ pub trait GenServer: Debug + Send + Sized + 'static {
     fn handle_info(&mut self, message: Message) -> impl Future<Output = Next> + Send {
         unknown(&message);
         async { Next::noreply() }
+    }
+
+    /// Handles what a callback asked for with `and_continue`, before any message. Unless it is written, the value is
+    /// reported and dropped.
+    fn handle_continue(&mut self, value: Message) -> impl Future<Output = Next> + Send {
+        unknown(&value);
+        async { Next::noreply() }
+    }
+
+    /// How the state is shown in reports, in traces, and by [`sys::get_status`](crate::sys::get_status): by `Debug`,
+    /// unless something in it is secret or too long.
+    fn format_status(&self) -> String {
+        format!("{self:?}")
     }
 
     /// Cleans up when the server ends in one of the ways that the [module](crate::gen_server) names.

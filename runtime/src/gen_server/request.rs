@@ -1,22 +1,34 @@
 //! Requests on their way: a message that knows how its server handles it, with the types forgotten.
 
+use super::callbacks::Callback;
 use super::returns::{Caller, Next};
 use super::{GenServer, HandleCall, HandleCast};
 use crate::message::{Message, Term};
+use crate::pid::Pid;
 use crate::process::call::Origin;
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 
 /// What a handler decided, and the answer that waits for the server's end.
 pub(super) struct Handled {
     pub(super) next: Next,
+    /// What was answered to whom, if somebody wants to know.
+    pub(super) sent: Option<(Pid, String)>,
     pub(super) last_answer: Option<(Origin, Message)>,
 }
 
-pub(super) type Handling<'a> = Pin<Box<dyn Future<Output = Handled> + Send + 'a>>;
+impl Handled {
+    pub(super) fn next(next: Next) -> Handled {
+        Handled {
+            next,
+            sent: None,
+            last_answer: None,
+        }
+    }
+}
+
+pub(super) type Handling<'a> = Callback<'a, Handled>;
 
 /// A call or a cast in the mailbox of a server.
 pub(super) struct Request {
@@ -36,7 +48,7 @@ impl fmt::Debug for Request {
 /// A message together with its handler.
 trait Body: fmt::Debug + Send {
     /// `server` has the type that the request is meant for.
-    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>>;
+    fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>>;
 }
 
 impl Request {
@@ -71,15 +83,15 @@ impl Request {
         })
     }
 
-    /// Handles the request, if it is meant for a server of this type.
+    /// Handles the request, if it is meant for a server of this type. `describe` asks for [`Handled::sent`].
     ///
     /// # Errors
     /// Gives it back when it is meant for another.
-    pub(super) fn handle(self, server: &mut dyn Any) -> Result<Handling<'_>, Request> {
+    pub(super) fn handle(self, server: &mut dyn Any, describe: bool) -> Result<Handling<'_>, Request> {
         if (*server).type_id() != self.server {
             return Err(self);
         }
-        Ok(self.body.handle(server).expect("the type of the server was compared"))
+        Ok(self.body.handle(server, describe).expect("the type of the server was compared"))
     }
 }
 
@@ -91,7 +103,7 @@ struct CallBody<S, M> {
 
 impl<S, M: fmt::Debug> fmt::Debug for CallBody<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "call({:?}, from {})", self.message, self.origin.pid)
+        write!(f, "call {:?} from {}", self.message, self.origin.pid)
     }
 }
 
@@ -100,25 +112,30 @@ where
     S: HandleCall<M>,
     M: Term,
 {
-    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>> {
+    fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
         Some(Box::pin(async move {
             let CallBody { message, origin, .. } = *self;
             let reply = server.handle_call(message, Caller::new(origin)).await;
-            answer(origin, reply.value.map(Message::new), reply.next)
+            answer(origin, reply.value.map(Message::new), reply.next, describe)
         }))
     }
 }
 
 /// An answer goes out at once, or, when the server ends, after it has terminated.
-fn answer(origin: Origin, answer: Option<Message>, next: Next) -> Handled {
+fn answer(origin: Origin, answer: Option<Message>, next: Next, describe: bool) -> Handled {
+    let sent = answer.as_ref().filter(|_| describe).map(|answer| (origin.pid, format!("{answer:?}")));
     let mut last_answer = None;
     match answer {
         Some(answer) if next.stop.is_some() => last_answer = Some((origin, answer)),
         Some(answer) => origin.reply_message(answer),
         None => {}
     }
-    Handled { next, last_answer }
+    Handled {
+        next,
+        sent,
+        last_answer,
+    }
 }
 
 struct CastBody<S, M> {
@@ -128,7 +145,7 @@ struct CastBody<S, M> {
 
 impl<S, M: fmt::Debug> fmt::Debug for CastBody<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cast({:?})", self.message)
+        write!(f, "cast {:?}", self.message)
     }
 }
 
@@ -137,14 +154,10 @@ where
     S: HandleCast<M>,
     M: Term,
 {
-    fn handle(self: Box<Self>, server: &mut dyn Any) -> Option<Handling<'_>> {
+    fn handle(self: Box<Self>, server: &mut dyn Any, _describe: bool) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
         Some(Box::pin(async move {
-            let next = server.handle_cast(self.message).await;
-            Handled {
-                next,
-                last_answer: None,
-            }
+            Handled::next(server.handle_cast(self.message).await)
         }))
     }
 }

@@ -1,13 +1,61 @@
 //! What the callbacks of a server return. Each of OTP's return values has its name here.
 
 use crate::ExitReason;
+use crate::message::{Message, Term};
 use crate::process::call::Origin;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
+
+/// What a server does between this callback and the next message.
+#[derive(Debug, Default)]
+pub(super) struct Then {
+    /// Handled before any message.
+    pub(super) continuation: Option<Message>,
+    /// How long to wait for a message before a [`Timeout`] is handled.
+    pub(super) timeout: Option<Duration>,
+    pub(super) hibernate: bool,
+}
+
+/// The message that [`handle_info`](super::GenServer::handle_info) gets when no other came within the time that the
+/// last callback had set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeout;
+
+/// The returns that every callback may add: OTP's `{continue, …}`, `Timeout` and `hibernate`.
+macro_rules! and_then {
+    ($self:ident => $then:expr) => {
+        /// Has [`handle_continue`](super::GenServer::handle_continue) called with that value before any message is
+        /// handled.
+        #[must_use]
+        pub fn and_continue<C: Term>(mut $self, value: C) -> Self {
+            $then.continuation = Some(Message::new(value));
+            $self
+        }
+
+        /// Has [`handle_info`](super::GenServer::handle_info) called with a [`Timeout`] if no message comes within that
+        /// time. Any message, whatever it is, ends the waiting.
+        #[must_use]
+        pub fn timeout(mut $self, time: Duration) -> Self {
+            $then.timeout = Some(time);
+            $self
+        }
+
+        /// Gives back the memory that the process does not need while it waits.
+        #[must_use]
+        pub fn hibernate(mut $self) -> Self {
+            $then.hibernate = true;
+            $self
+        }
+    };
+}
 
 /// What [`GenServer::init`](super::GenServer::init) returns.
 #[derive(Debug)]
-pub struct Init<S>(pub(super) Initial<S>);
+pub struct Init<S> {
+    pub(super) initial: Initial<S>,
+    pub(super) then: Then,
+}
 
 #[derive(Debug)]
 pub(super) enum Initial<S> {
@@ -19,18 +67,27 @@ pub(super) enum Initial<S> {
 impl<S> Init<S> {
     /// The server is up, with this state. OTP's `{ok, State}`.
     pub fn ok(state: S) -> Init<S> {
-        Init(Initial::Ok(state))
+        Init::from(Initial::Ok(state))
     }
 
     /// The server has no work: it ends as if it had never been started, and a supervisor goes on without it.
     pub fn ignore() -> Init<S> {
-        Init(Initial::Ignore)
+        Init::from(Initial::Ignore)
     }
 
     /// The server cannot start. The starter gets the reason as an error.
     pub fn stop(reason: impl Into<ExitReason>) -> Init<S> {
-        Init(Initial::Stop(reason.into()))
+        Init::from(Initial::Stop(reason.into()))
     }
+
+    fn from(initial: Initial<S>) -> Init<S> {
+        Init {
+            initial,
+            then: Then::default(),
+        }
+    }
+
+    and_then!(self => self.then);
 }
 
 /// What [`HandleCall::handle_call`](super::HandleCall::handle_call) returns.
@@ -65,6 +122,8 @@ impl<R> Reply<R> {
             next: Next::stop(reason),
         }
     }
+
+    and_then!(self => self.next.then);
 }
 
 /// `value.into()` answers with that value.
@@ -78,20 +137,27 @@ impl<R> From<R> for Reply<R> {
 #[derive(Debug)]
 pub struct Next {
     pub(super) stop: Option<ExitReason>,
+    pub(super) then: Then,
 }
 
 impl Next {
     /// The server waits for the next message.
     pub fn noreply() -> Next {
-        Next { stop: None }
+        Next {
+            stop: None,
+            then: Then::default(),
+        }
     }
 
     /// The server ends. `Normal`, `Shutdown` and `ShutdownWith` are orderly; any other reason is reported.
     pub fn stop(reason: impl Into<ExitReason>) -> Next {
         Next {
             stop: Some(reason.into()),
+            then: Then::default(),
         }
     }
+
+    and_then!(self => self.then);
 }
 
 /// The process that waits for the answer to a call; OTP's `From`.

@@ -2,22 +2,18 @@
 //!
 //! It does not know the type of its server, so that it is compiled once.
 
-use super::GenServer;
+use super::callbacks::{AnyInit, AnyServer, Crash, guard};
 use super::request::{Handled, Request};
-use super::returns::{Init, Initial, Next};
+use super::returns::{Init, Initial, Next, Then, Timeout};
+use super::system::{Debugging, Event, System};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::call::Origin;
 use crate::process::scan::Scan;
-use crate::process::{Exit, current, unregister};
-use crate::reason::{is_exit, reason_of_unwinding};
+use crate::process::{self, Exit};
+use crate::sys::Status;
 use crate::{ExitReason, exit, me, report};
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::Poll;
 
 /// What `init` says to the starter.
 #[derive(Debug)]
@@ -27,109 +23,53 @@ pub(super) enum Started {
     Failed(ExitReason),
 }
 
-/// A message that the loop itself understands: OTP's system messages.
-pub(crate) enum System {
-    /// End with that reason.
-    Terminate(ExitReason),
-    /// Look at the state.
-    Look(Look),
-}
-
-/// What somebody wants to do with the state of a server.
-pub(crate) type Look = Box<dyn FnOnce(&dyn Any) + Send>;
-
-impl fmt::Debug for System {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            System::Terminate(reason) => write!(f, "system(terminate, {reason})"),
-            System::Look(_) => f.write_str("system(get_state)"),
-        }
-    }
-}
-
-/// A server whose type was forgotten.
-pub(super) trait AnyServer: Send {
-    fn handle_info(&mut self, message: Message) -> Pin<Box<dyn Future<Output = Next> + Send + '_>>;
-    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-    fn state(&self) -> &dyn Any;
-    fn state_mut(&mut self) -> &mut dyn Any;
-    fn shown(&self) -> String;
-}
-
-impl<S: GenServer> AnyServer for S {
-    fn handle_info(&mut self, message: Message) -> Pin<Box<dyn Future<Output = Next> + Send + '_>> {
-        Box::pin(GenServer::handle_info(self, message))
-    }
-
-    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        Box::pin(GenServer::terminate(self, reason))
-    }
-
-    fn state(&self) -> &dyn Any {
-        self
-    }
-
-    fn state_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn shown(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-pub(super) type AnyInit = Pin<Box<dyn Future<Output = Init<Box<dyn AnyServer>>> + Send>>;
-
-/// `init` with the type forgotten.
-pub(super) fn any_init<S: GenServer>(args: S::Args) -> AnyInit {
-    Box::pin(async move {
-        match S::init(args).await.0 {
-            Initial::Ok(state) => Init::ok(Box::new(state) as Box<dyn AnyServer>),
-            Initial::Ignore => Init::ignore(),
-            Initial::Stop(reason) => Init::stop(reason),
-        }
-    })
-}
-
 /// The life of a server. `parent` is the process that linked itself to it when it started it.
-pub(super) async fn life(init: AnyInit, starter: Option<Origin>, parent: Option<Pid>) {
-    let tell = |started| {
-        if let Some(starter) = starter {
-            starter.reply(started);
-        }
-    };
-    let server = match guard(init).await {
-        Ok(Init(Initial::Ok(server))) => server,
-        Ok(Init(Initial::Ignore)) => {
+pub(super) async fn life(init: AnyInit, starter: Origin, parent: Option<Pid>) {
+    let (server, then) = match guard(init).await {
+        Ok(Init {
+            initial: Initial::Ok(server),
+            then,
+        }) => (server, then),
+        Ok(Init {
+            initial: Initial::Ignore,
+            ..
+        }) => {
             free_name();
-            tell(Started::Ignore);
+            starter.reply(Started::Ignore);
             return;
         }
-        Ok(Init(Initial::Stop(reason))) => {
-            free_name();
-            tell(Started::Failed(reason.clone()));
-            exit(reason)
-        }
+        Ok(Init {
+            initial: Initial::Stop(reason),
+            ..
+        }) => fail(starter, reason),
         Err(Crash { reason, panicked }) => {
             if panicked {
                 report::error(&format!("{} could not start", who()), &reason, &[]);
             }
-            free_name();
-            tell(Started::Failed(reason.clone()));
-            exit(reason)
+            fail(starter, reason)
         }
     };
-    tell(Started::Ok);
-    let mut server = server;
-    let end = serve(&mut *server, parent).await;
-    terminate(server, end).await;
+    starter.reply(Started::Ok);
+    let mut server = Serving {
+        server,
+        parent,
+        debugging: Debugging::default(),
+    };
+    let end = server.serve(then).await;
+    terminate(server.server, end).await;
 }
 
 /// The name is free before the starter learns of the failure, or a second try would meet `AlreadyStarted`.
+fn fail(starter: Origin, reason: ExitReason) -> ! {
+    free_name();
+    starter.reply(Started::Failed(reason.clone()));
+    exit(reason)
+}
+
 fn free_name() {
     if let Some(name) = report::name_of_current() {
         // Nobody else takes the name of a living process away, and if so it is free as well.
-        drop(unregister(name));
+        drop(process::unregister(name));
     }
 }
 
@@ -151,78 +91,206 @@ impl End {
     }
 }
 
-async fn serve(server: &mut dyn AnyServer, parent: Option<Pid>) -> End {
-    loop {
-        let Some(message) = Scan::new(None).next().await else {
-            continue;
-        };
-        let (what, handled) = match decode(message, parent) {
-            Decoded::Look(look) => {
-                look(server.state());
-                continue;
-            }
-            Decoded::End(reason) => return End::of(reason),
-            Decoded::Request(request) => {
-                let what = request.name.to_owned();
-                match request.handle(server.state_mut()) {
-                    Ok(handling) => (what, guard(handling).await),
-                    Err(stranger) => {
-                        unknown(&stranger);
-                        continue;
-                    }
-                }
-            }
-            Decoded::Info(message) => {
-                let what = format!("{message:?}");
-                let next = guard(server.handle_info(message)).await;
-                let handled = next.map(|next| Handled {
-                    next,
-                    last_answer: None,
-                });
-                (what, handled)
-            }
-        };
-        let (reason, last_answer) = match handled {
-            Ok(Handled {
-                next: Next { stop: None },
-                ..
-            }) => continue,
-            Ok(Handled {
-                next: Next { stop: Some(reason) },
-                last_answer,
-            }) => (reason, last_answer),
-            Err(crash) => (crash.reason, None),
-        };
-        return End {
-            reason,
-            last_message: Some(what),
-            last_answer,
-        };
-    }
+/// A server at work.
+struct Serving {
+    server: Box<dyn AnyServer>,
+    parent: Option<Pid>,
+    debugging: Debugging,
 }
 
-enum Decoded {
-    Look(Look),
+/// What the loop has to deal with next.
+enum Task {
     End(ExitReason),
+    Continue(Message),
     Request(Request),
     Info(Message),
 }
 
-fn decode(message: Message, parent: Option<Pid>) -> Decoded {
-    let message = match message.downcast::<Request>() {
-        Ok(request) => return Decoded::Request(request),
-        Err(message) => message,
-    };
-    let message = match message.downcast::<System>() {
-        Ok(System::Terminate(reason)) => return Decoded::End(reason),
-        Ok(System::Look(look)) => return Decoded::Look(look),
-        Err(message) => message,
-    };
-    // OTP: a server that traps exits terminates when its parent does.
-    match message.downcast_ref::<Exit>() {
-        Some(exit) if Some(exit.from) == parent => Decoded::End(exit.reason.clone()),
-        _ => Decoded::Info(message),
+impl Serving {
+    async fn serve(&mut self, mut then: Then) -> End {
+        loop {
+            let task = match self.next(&mut then).await {
+                Task::End(reason) => return End::of(reason),
+                task => task,
+            };
+            let describe = self.debugging.is_on();
+            let (what, handled) = self.handle(task, describe).await;
+            match handled {
+                Ok(Handled {
+                    next: Next { stop: None, then: next },
+                    sent,
+                    ..
+                }) => {
+                    then = next;
+                    if describe {
+                        self.handled(sent);
+                    }
+                }
+                Ok(Handled {
+                    next: Next { stop: Some(reason), .. },
+                    last_answer,
+                    ..
+                }) => {
+                    return End {
+                        reason,
+                        last_message: Some(what),
+                        last_answer,
+                    };
+                }
+                Err(Crash { reason, .. }) => {
+                    return End {
+                        reason,
+                        last_message: Some(what),
+                        last_answer: None,
+                    };
+                }
+            }
+        }
     }
+
+    /// Waits for what is to be handled, and deals with system messages meanwhile.
+    async fn next(&mut self, then: &mut Then) -> Task {
+        if let Some(continuation) = then.continuation.take() {
+            return Task::Continue(continuation);
+        }
+        loop {
+            if then.hibernate {
+                process::hibernate();
+            }
+            let Some(message) = Scan::new(then.timeout).next().await else {
+                return Task::Info(Message::new(Timeout));
+            };
+            match self.decode(message) {
+                Decoded::Task(task) => return task,
+                Decoded::System(message) => self.system(message).await,
+            }
+        }
+    }
+
+    fn decode(&self, message: Message) -> Decoded {
+        let message = match message.downcast::<Request>() {
+            Ok(request) => return Decoded::Task(Task::Request(request)),
+            Err(message) => message,
+        };
+        let message = match message.downcast::<System>() {
+            Ok(System::Terminate(reason)) => return Decoded::Task(Task::End(reason)),
+            Ok(message) => return Decoded::System(message),
+            Err(message) => message,
+        };
+        Decoded::Task(match self.end_of_parent(&message) {
+            Some(reason) => Task::End(reason),
+            None => Task::Info(message),
+        })
+    }
+
+    /// OTP: a server that traps exits terminates when its parent does.
+    fn end_of_parent(&self, message: &Message) -> Option<ExitReason> {
+        let exit = message.downcast_ref::<Exit>()?;
+        (Some(exit.from) == self.parent).then(|| exit.reason.clone())
+    }
+
+    async fn system(&mut self, message: System) {
+        match self.debugging.handle(message) {
+            Ok(()) => {}
+            Err(System::Visit(visit)) => visit(self.server.state_mut()),
+            Err(System::Status(origin)) => origin.reply(self.status(false)),
+            Err(System::Suspend(origin)) => {
+                origin.reply(());
+                self.suspended().await;
+            }
+            // It is not suspended.
+            Err(System::Resume(origin)) => origin.reply(()),
+            Err(_) => {}
+        }
+    }
+
+    /// Handles nothing but system messages until it may go on. What else comes waits in the mailbox.
+    async fn suspended(&mut self) {
+        loop {
+            let mut scan = Scan::new(None);
+            let message = loop {
+                let Some(message) = scan.next().await else { continue };
+                let ends = self.end_of_parent(&message).is_some();
+                match message.downcast::<System>() {
+                    Ok(message) => break message,
+                    Err(message) => {
+                        scan.keep(message);
+                        if ends {
+                            // The loop finds it again, and ends.
+                            return;
+                        }
+                    }
+                }
+            };
+            drop(scan);
+            match message {
+                System::Resume(origin) => return origin.reply(()),
+                System::Suspend(origin) => origin.reply(()),
+                System::Status(origin) => origin.reply(self.status(true)),
+                System::Terminate(reason) => {
+                    crate::send(me(), System::Terminate(reason));
+                    return;
+                }
+                other => Box::pin(self.system(other)).await,
+            }
+        }
+    }
+
+    fn status(&self, suspended: bool) -> Status {
+        Status {
+            pid: me(),
+            name: report::name_of_current().map(Into::into),
+            suspended,
+            parent: self.parent,
+            state: self.server.shown(),
+        }
+    }
+
+    async fn handle(&mut self, task: Task, describe: bool) -> (String, Result<Handled, Crash>) {
+        let plain = |next: Result<Next, Crash>| next.map(Handled::next);
+        match task {
+            Task::Request(request) => {
+                let what = request.name.to_owned();
+                if describe {
+                    self.debugging.event(&short_who(), Event::Got(format!("{request:?}")));
+                }
+                let handled = match request.handle(self.server.state_mut(), describe) {
+                    Ok(handling) => guard(handling).await,
+                    Err(stranger) => {
+                        unknown(&stranger);
+                        Ok(Handled::next(Next::noreply()))
+                    }
+                };
+                (what, handled)
+            }
+            Task::Info(message) => {
+                let what = format!("{message:?}");
+                if describe {
+                    self.debugging.event(&short_who(), Event::Got(what.clone()));
+                }
+                (what, plain(guard(self.server.handle_info(message)).await))
+            }
+            Task::Continue(value) => {
+                let what = format!("continue {value:?}");
+                (what, plain(guard(self.server.handle_continue(value)).await))
+            }
+            Task::End(reason) => (String::new(), Ok(Handled::next(Next::stop(reason)))),
+        }
+    }
+
+    fn handled(&mut self, sent: Option<(Pid, String)>) {
+        let state = self.server.shown();
+        let event = match sent {
+            Some((to, answer)) => Event::Sent { answer, to, state },
+            None => Event::NewState(state),
+        };
+        self.debugging.event(&short_who(), event);
+    }
+}
+
+enum Decoded {
+    Task(Task),
+    System(System),
 }
 
 async fn terminate(mut server: Box<dyn AnyServer>, end: End) -> ! {
@@ -231,12 +299,9 @@ async fn terminate(mut server: Box<dyn AnyServer>, end: End) -> ! {
         Err(crash) => crash.reason,
     };
     if !reason.is_orderly() {
-        let state = catch_unwind(AssertUnwindSafe(|| server.shown()));
-        let details = [
-            end.last_message.map(|message| ("Last message", message)),
-            state.ok().map(|state| ("State", state)),
-        ];
-        let details: Vec<_> = details.into_iter().flatten().collect();
+        let mut details = Vec::new();
+        details.extend(end.last_message.map(|message| ("Last message", message)));
+        details.push(("State", server.shown()));
         report::error(&format!("GenServer {} terminating", who()), &reason, &details);
     }
     drop(server);
@@ -254,6 +319,11 @@ fn who() -> String {
     }
 }
 
+/// How traces call it.
+fn short_who() -> String {
+    report::name_of_current().unwrap_or_else(|| me().to_string())
+}
+
 /// What a server does with a message that it does not know.
 pub(crate) fn unknown(message: &impl fmt::Debug) {
     let text = format!(
@@ -261,27 +331,4 @@ pub(crate) fn unknown(message: &impl fmt::Debug) {
         who()
     );
     crate::io::write(crate::io::Stream::Stderr, &text);
-}
-
-struct Crash {
-    reason: ExitReason,
-    panicked: bool,
-}
-
-/// Runs a callback; a panic or an exit in it becomes a value.
-async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
-    debug_assert!(current::is_inside());
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut callback).poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) => {
-                let panicked = !is_exit(&*payload);
-                let reason = reason_of_unwinding(payload);
-                Poll::Ready(Err(Crash { reason, panicked }))
-            }
-        }
-    })
-    .await
 }

@@ -91,6 +91,21 @@ impl Inbox {
         }
     }
 
+    /// Frees the memory that no message needs.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
+    /// Takes out the oldest message that is wanted.
+    pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+        let wanted = |entry: &&mut Option<Message>| entry.as_ref().is_some_and(&wanted);
+        let message = self.entries.iter_mut().find(wanted)?.take();
+        self.len -= 1;
+        self.held += 1;
+        self.settle();
+        message
+    }
+
     /// Takes everything.
     pub(crate) fn clear(&mut self) -> Vec<Message> {
         let messages = self.entries.iter_mut().filter_map(Option::take).collect();

@@ -1,6 +1,6 @@
 //! What can be seen of a process from outside.
 
-use super::record::{Link, Phase, Showing};
+use super::record::{Answer, Link, Phase, Showing};
 use crate::message::Message;
 use crate::name::Name;
 use crate::node::node;
@@ -115,7 +115,7 @@ fn info_of(pid: Pid) -> Option<Info> {
             relations
                 .monitors
                 .iter()
-                .filter(|(monitor, _)| !calls.contains_key(monitor))
+                .filter(|(monitor, _)| matches!(calls.get(monitor), None | Some(Answer::Mailbox)))
         });
         let current = super::current::get().is_some_and(|current| current.pid == pid);
         Info {

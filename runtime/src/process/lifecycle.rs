@@ -390,6 +390,18 @@ pub fn flush() -> Vec<Message> {
     messages.unwrap_or_default()
 }
 
+/// Gives back the memory that the mailbox of the calling process does not need just now.
+///
+/// OTP's `hibernate` throws the stack away; the state of a Rust process is its future, which has no more than it needs.
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn hibernate() {
+    let process = current::expect("process::hibernate");
+    process.record.update(process.pid, |state| state.shrink());
+}
+
 /// Where the output of the calling process goes: a process that is an I/O device.
 pub fn group_leader() -> Pid {
     current::group_leader()

@@ -41,7 +41,7 @@ pub use attached::Attached;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
 pub use info::{Info, Shown, Status, info, list};
 pub use lifecycle::{
-    Flag, cancel_timer, exit, flag, flush, group_leader, is_alive, me, register, registered, send_after,
+    Flag, cancel_timer, exit, flag, flush, group_leader, hibernate, is_alive, me, register, registered, send_after,
     set_group_leader, sleep, spawn, spawn_link, spawn_monitor, unregister, whereis,
 };
 pub(crate) use record::deliver;

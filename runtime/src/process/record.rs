@@ -90,6 +90,8 @@ pub(crate) enum Link {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Awaited,
+    /// The answer is to go to the mailbox, as that of a task does. The alias is good until the monitor is gone.
+    Mailbox,
     Reply(Message),
     Down(ExitReason),
 }
@@ -142,6 +144,14 @@ impl State {
 
     pub(crate) fn name(&self) -> Option<&Name> {
         self.extras()?.name.as_ref()
+    }
+
+    /// Frees the memory that is not in use.
+    pub(crate) fn shrink(&mut self) {
+        self.inbox.shrink();
+        if let Some(relations) = &mut self.relations {
+            relations.waiting.shrink_to_fit();
+        }
     }
 
     /// Registers a waker that is not the task's own.
@@ -224,11 +234,15 @@ impl State {
         if relations.monitors.remove(&monitor).is_none() {
             return;
         }
-        if let Some(answer) = relations.calls.get_mut(&monitor) {
-            if matches!(answer, Answer::Awaited) {
-                *answer = Answer::Down(reason);
+        match relations.calls.get_mut(&monitor) {
+            None => {}
+            Some(Answer::Mailbox) => drop(relations.calls.remove(&monitor)),
+            Some(answer) => {
+                if matches!(answer, Answer::Awaited) {
+                    *answer = Answer::Down(reason);
+                }
+                return;
             }
-            return;
         }
         let monitor = crate::MonitorRef(monitor);
         self.inbox.push(Message::new(Down { monitor, pid, reason }));
@@ -240,6 +254,10 @@ impl State {
         match awaited {
             Some(answer @ Answer::Awaited) => {
                 *answer = Answer::Reply(message);
+                None
+            }
+            Some(Answer::Mailbox) => {
+                self.inbox.push(message);
                 None
             }
             _ => Some(message),

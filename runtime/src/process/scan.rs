@@ -59,15 +59,20 @@ impl Scan {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let budget = ready!(coop::poll_proceed(context));
         let found = (self.process.record).update(self.process.pid, |state| {
+            if state.exit.is_some() {
+                // The process is about to end: what arrived behind the exit signal is not received any more.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let found = state.inbox.take(&mut self.cursor);
             if found.is_none() {
                 wait(state, &self.process, context, self.deadline);
             } else {
                 state.reductions += 1;
             }
-            found
+            Poll::Ready(found)
         });
-        match found.flatten() {
+        match ready!(found.unwrap_or(Poll::Ready(None))) {
             Some((number, message)) => {
                 budget.made_progress();
                 self.held = Some(number);
