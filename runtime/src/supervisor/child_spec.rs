@@ -34,6 +34,7 @@ pub struct ChildSpec {
     pub(super) name: Option<Name>,
     pub(super) restart: Restart,
     pub(super) shutdown: Shutdown,
+    pub(super) significant: bool,
     pub(super) kind: ChildKind,
     /// What runs in the child, for those who look.
     pub(super) module: Option<Name>,
@@ -149,6 +150,7 @@ impl ChildSpec {
             name: None,
             restart: Restart::default(),
             shutdown: Shutdown::Timeout(DEFAULT_SHUTDOWN),
+            significant: false,
             kind: ChildKind::Worker,
             module: None,
             start,
@@ -170,6 +172,19 @@ impl ChildSpec {
     /// How the child is told to end.
     pub fn shutdown(mut self, shutdown: Shutdown) -> ChildSpec {
         self.shutdown = shutdown;
+        self
+    }
+
+    /// Makes the child one whose end, if it is not restarted, can end its supervisor, as the supervisor's
+    /// [`AutoShutdown`](super::AutoShutdown) says. It must be transient or temporary.
+    pub fn significant(mut self) -> ChildSpec {
+        self.significant = true;
+        self
+    }
+
+    /// The same specification under another id.
+    pub fn id(mut self, id: impl Into<Name>) -> ChildSpec {
+        self.id = id.into();
         self
     }
 

@@ -53,24 +53,26 @@
 //! can try on a larger scale.
 
 mod child_spec;
+mod error;
 mod server;
 mod snapshot;
 mod strategy;
 
 use crate::destination::Target;
-use crate::gen_server::{self, CallError, CallFailure, DEFAULT_TIMEOUT, Server, StartError};
+use crate::gen_server::{self, CallError, CallFailure, Server, StartError};
 use crate::message::Message;
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::process::deliver;
 use crate::{Destination, ExitReason};
 pub use child_spec::{ChildKind, ChildSpec, child_spec};
-use server::{CountChildren, Keeper, Plan, WhichChildren};
+pub use error::ChildError;
+use server::{Change, CountChildren, Keeper, Plan, WhichChildren};
 pub(crate) use snapshot::Shared;
 pub use snapshot::{ChildSnapshot, ChildStatus, Snapshot, snapshot};
 use std::fmt;
 use std::time::Duration;
-pub use strategy::{Restart, Shutdown, Strategy};
+pub use strategy::{AutoShutdown, Restart, Shutdown, Strategy};
 
 /// A supervisor that is about to be started.
 #[must_use = "nothing is started before `.start_link().await`"]
@@ -89,6 +91,7 @@ impl Supervisor {
                 strategy,
                 max_restarts: 3,
                 max_seconds: Duration::from_secs(5),
+                auto_shutdown: AutoShutdown::Never,
                 children: Vec::new(),
             },
         }
@@ -109,6 +112,12 @@ impl Supervisor {
     /// Within which time, in seconds.
     pub fn max_seconds(mut self, max_seconds: u32) -> Supervisor {
         self.plan.max_seconds = Duration::from_secs(max_seconds.into());
+        self
+    }
+
+    /// Whether the supervisor ends when children end that are [significant](ChildSpec::significant).
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Supervisor {
+        self.plan.auto_shutdown = auto_shutdown;
         self
     }
 
@@ -282,7 +291,7 @@ where
         request: format!("{function}({name})"),
         cause: CallFailure::NoSuchName,
     })?;
-    let answer = call(Server::at(pid)).timeout(DEFAULT_TIMEOUT).await;
+    let answer = call(Server::at(pid)).await;
     answer.map_err(|error| CallError {
         request: format!("{function}({pid})"),
         ..error
@@ -292,6 +301,61 @@ where
 /// The pid behind a destination, or how to call the name that nobody has.
 fn resolve(supervisor: impl Destination) -> Result<Pid, String> {
     supervisor.resolve().map_err(|unknown| format!("{:?}", unknown.0))
+}
+
+/// Adds a child after those that are there, and starts it. `None` says that its `init` returned ignore.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let sup = Supervisor::new(Strategy::OneForOne).start_link().await?;
+/// let ticker = ChildSpec::new("ticker", || async { Ok(spawn_link(process::sleep(secs(3600)))) });
+/// let first = supervisor::start_child(sup, ticker).await?;
+/// supervisor::terminate_child(sup, "ticker").await?;
+/// let second = supervisor::restart_child(sup, "ticker").await?;
+/// assert_ne!(first, second);
+/// # supervisor::stop(&sup).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// [`ChildError`]: the id is in use, the child did not start, or the supervisor did not answer. It waits for the child as
+/// long as the child's start takes.
+pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
+    change(supervisor, "supervisor::start_child", Change::Start(spec)).await
+}
+
+/// Stops a child, which stays in the list unless it is temporary. Nobody restarts it but [`restart_child`], or a strategy
+/// that restarts all.
+///
+/// # Errors
+/// [`ChildError`] when no child has that id, or the supervisor did not answer.
+pub async fn terminate_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<(), ChildError> {
+    change(supervisor, "supervisor::terminate_child", Change::Terminate(id.into())).await?;
+    Ok(())
+}
+
+/// Starts a child again that does not run. `None` says that its `init` returned ignore.
+///
+/// # Errors
+/// [`ChildError`] when no child has that id, it runs, it did not start, or the supervisor did not answer.
+pub async fn restart_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<Option<Pid>, ChildError> {
+    change(supervisor, "supervisor::restart_child", Change::Restart(id.into())).await
+}
+
+/// Forgets a child that does not run.
+///
+/// # Errors
+/// [`ChildError`] when no child has that id, it runs, or the supervisor did not answer.
+pub async fn delete_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<(), ChildError> {
+    change(supervisor, "supervisor::delete_child", Change::Delete(id.into())).await?;
+    Ok(())
+}
+
+async fn change(supervisor: impl Destination, function: &str, change: Change) -> Result<Option<Pid>, ChildError> {
+    ask(supervisor, function, |server| gen_server::call(server, change).timeout(None)).await?
 }
 
 /// Ends a supervisor: its children stop, the last first, then it ends with `Normal`. Waits until it is gone.

@@ -5,10 +5,11 @@
 
 use super::child_spec::{ChildKind, ChildSpec};
 use super::snapshot::{ChildStatus, ChildView, Shared, View};
-use super::strategy::{Fate, Intensity, Restart, Shutdown, Strategy};
-use super::{Child, ChildCount};
+use super::strategy::{AutoShutdown, Fate, Intensity, Restart, Shutdown, Strategy};
+use super::{Child, ChildCount, ChildError};
 use crate::gen_server::{self, Caller, GenServer, HandleCall, Init, Next, Reply, StartError};
 use crate::message::Message;
+use crate::name::Name;
 use crate::pid::Pid;
 use crate::process::{self, Down, Exit, Flag, current};
 use crate::{ExitReason, me, ms, receive, report, send};
@@ -23,6 +24,7 @@ pub(super) struct Plan {
     pub(super) strategy: Strategy,
     pub(super) max_restarts: u32,
     pub(super) max_seconds: Duration,
+    pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Vec<ChildSpec>,
 }
 
@@ -31,6 +33,7 @@ pub(super) struct Plan {
 pub(super) struct Keeper {
     strategy: Strategy,
     intensity: Intensity,
+    auto_shutdown: AutoShutdown,
     /// In the order in which they are started.
     children: Vec<Kept>,
     shared: Arc<Shared>,
@@ -48,10 +51,19 @@ struct Kept {
 /// Sent to itself when a restart failed: others get their turn before the next try.
 #[derive(Debug)]
 struct TryAgain {
-    id: crate::Name,
+    id: Name,
 }
 
 impl Kept {
+    fn new(spec: ChildSpec) -> Kept {
+        Kept {
+            spec,
+            status: ChildStatus::NotStarted,
+            restarts: 0,
+            previous: None,
+        }
+    }
+
     fn pid(&self) -> Option<Pid> {
         match self.status {
             ChildStatus::Running(pid) => Some(pid),
@@ -120,6 +132,9 @@ impl GenServer for Keeper {
                 "two children have the id {id:?}; give each its own: child_spec::<…>(id, args)"
             ));
         }
+        if let Some(spec) = plan.children.iter().find(|spec| !may_be(spec, plan.auto_shutdown)) {
+            return Init::stop(ChildError::Significant(spec.id.clone()).to_string());
+        }
         let mut keeper = Keeper::new(plan);
         for place in 0..keeper.children.len() {
             let started = keeper.children[place].start().await;
@@ -152,7 +167,12 @@ impl GenServer for Keeper {
     }
 }
 
-fn duplicate(children: &[ChildSpec]) -> Option<&crate::Name> {
+/// OTP: only a child that is not always restarted can be significant, and only where that means something.
+fn may_be(spec: &ChildSpec, auto_shutdown: AutoShutdown) -> bool {
+    !spec.significant || (auto_shutdown != AutoShutdown::Never && spec.restart != Restart::Permanent)
+}
+
+fn duplicate(children: &[ChildSpec]) -> Option<&Name> {
     let mut seen = std::collections::BTreeSet::new();
     children.iter().map(|spec| &spec.id).find(|id| !seen.insert(*id))
 }
@@ -161,12 +181,7 @@ impl Keeper {
     /// None of its children runs yet.
     fn new(plan: Plan) -> Keeper {
         let children: Vec<Kept> = (plan.children.into_iter())
-            .map(|spec| Kept {
-                spec,
-                status: ChildStatus::NotStarted,
-                restarts: 0,
-                previous: None,
-            })
+            .map(Kept::new)
             .collect();
         let intensity = Intensity::new(plan.max_restarts, plan.max_seconds);
         let shared = Shared::new(View {
@@ -179,6 +194,7 @@ impl Keeper {
         let keeper = Keeper {
             strategy: plan.strategy,
             intensity,
+            auto_shutdown: plan.auto_shutdown,
             children,
             shared,
         };
@@ -208,18 +224,100 @@ impl Keeper {
             }
             Fate::Kept => {
                 child.status = ChildStatus::NotStarted;
+                let significant = child.spec.significant;
                 self.publish();
-                Next::noreply()
+                self.after_end(significant)
             }
             Fate::Forgotten => {
-                self.children.remove(place);
+                let child = self.children.remove(place);
                 self.publish();
-                Next::noreply()
+                self.after_end(child.spec.significant)
             }
         }
     }
 
-    async fn try_again(&mut self, id: &crate::Name) -> Next {
+    /// A child ended by itself and is not restarted: that can be the end of the supervisor.
+    fn after_end(&self, significant: bool) -> Next {
+        let ends = match self.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => significant,
+            AutoShutdown::AllSignificant => {
+                significant && !self.children.iter().any(|child| child.spec.significant && child.pid().is_some())
+            }
+        };
+        if ends { Next::stop(ExitReason::Shutdown) } else { Next::noreply() }
+    }
+
+    fn place(&self, id: &Name) -> Result<usize, ChildError> {
+        let place = self.children.iter().position(|child| child.spec.id == *id);
+        place.ok_or_else(|| ChildError::NotFound {
+            id: id.clone(),
+            known: self.children.iter().map(|child| child.spec.id.clone()).collect(),
+        })
+    }
+
+    /// The place of a child that does not run.
+    fn idle(&self, id: &Name) -> Result<usize, ChildError> {
+        let place = self.place(id)?;
+        let id = id.clone();
+        match self.children[place].status {
+            ChildStatus::NotStarted => Ok(place),
+            ChildStatus::Running(pid) => Err(ChildError::Running { id, pid }),
+            ChildStatus::Restarting => Err(ChildError::Restarting(id)),
+        }
+    }
+
+    async fn start_child(&mut self, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
+        let id = spec.id.clone();
+        if !may_be(&spec, self.auto_shutdown) {
+            return Err(ChildError::Significant(id));
+        }
+        if let Ok(place) = self.place(&id) {
+            return Err(match self.children[place].pid() {
+                Some(pid) => ChildError::AlreadyStarted { id, pid },
+                None => ChildError::AlreadyPresent(id),
+            });
+        }
+        let mut child = Kept::new(spec);
+        child.start().await.map_err(ChildError::Start)?;
+        let pid = child.pid();
+        // OTP: a temporary child that has no process is not kept.
+        if pid.is_some() || child.spec.restart != Restart::Temporary {
+            self.children.push(child);
+            self.publish();
+        }
+        Ok(pid)
+    }
+
+    async fn restart_child(&mut self, id: &Name) -> Result<Option<Pid>, ChildError> {
+        let place = self.idle(id)?;
+        let started = self.children[place].start().await;
+        self.publish();
+        started.map_err(ChildError::Start)?;
+        Ok(self.children[place].pid())
+    }
+
+    async fn terminate_child(&mut self, id: &Name) -> Result<(), ChildError> {
+        let place = self.place(id)?;
+        let child = &mut self.children[place];
+        child.previous = child.pid().or(child.previous);
+        child.stop().await;
+        child.status = ChildStatus::NotStarted;
+        if child.spec.restart == Restart::Temporary {
+            self.children.remove(place);
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn delete_child(&mut self, id: &Name) -> Result<(), ChildError> {
+        let place = self.idle(id)?;
+        self.children.remove(place);
+        self.publish();
+        Ok(())
+    }
+
+    async fn try_again(&mut self, id: &Name) -> Next {
         let waiting = |child: &Kept| child.spec.id == *id && child.status == ChildStatus::Restarting;
         match self.children.iter().position(waiting) {
             Some(place) => self.restart(place).await,
@@ -292,6 +390,28 @@ impl Keeper {
             &[],
         );
         Next::stop(ExitReason::Shutdown)
+    }
+}
+
+/// What [`super::start_child`] and its kin ask for.
+#[derive(Debug)]
+pub(super) enum Change {
+    Start(ChildSpec),
+    Restart(Name),
+    Terminate(Name),
+    Delete(Name),
+}
+
+impl HandleCall<Change> for Keeper {
+    type Reply = Result<Option<Pid>, ChildError>;
+
+    async fn handle_call(&mut self, change: Change, _: Caller<Self::Reply>) -> Reply<Self::Reply> {
+        Reply::reply(match change {
+            Change::Start(spec) => self.start_child(spec).await,
+            Change::Restart(id) => self.restart_child(&id).await,
+            Change::Terminate(id) => self.terminate_child(&id).await.map(|()| None),
+            Change::Delete(id) => self.delete_child(&id).map(|()| None),
+        })
     }
 }
 

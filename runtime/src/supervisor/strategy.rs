@@ -52,6 +52,18 @@ pub enum Restart {
     Temporary,
 }
 
+/// Whether a supervisor ends when children end that are [significant](super::ChildSpec::significant).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AutoShutdown {
+    /// No child is significant.
+    #[default]
+    Never,
+    /// When one of them ends by itself.
+    AnySignificant,
+    /// When the last of them ends by itself.
+    AllSignificant,
+}
+
 /// What becomes of a child that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
