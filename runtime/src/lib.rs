@@ -29,7 +29,9 @@
 //! In reading order:
 //! - [`process`]: the process itself; [`send`] and [`receive!`] move messages, [`ExitReason`] says why one ended.
 //! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
-//! - [`supervisor`]: processes that start, watch and restart others.
+//! - [`task`]: a process whose result is awaited.
+//! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
+//!   come and go.
 //! - [`io`]: where the output of processes goes.
 //! - [`kino`]: rich outputs, among them pictures of supervision trees.
 //!
@@ -48,6 +50,7 @@ extern crate self as crabtree;
 #[cfg(rust_analyzer)]
 mod analyzer;
 mod destination;
+pub mod dynamic_supervisor;
 pub mod gen_server;
 pub mod io;
 pub mod kino;
@@ -62,6 +65,7 @@ mod report;
 mod run;
 pub mod supervisor;
 pub mod sys;
+pub mod task;
 mod timer;
 
 #[cfg(not(rust_analyzer))]

@@ -5,6 +5,7 @@ use crate::io::{self, Stream};
 use crate::pid::Pid;
 use crate::process::current;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Reports that the calling process panicked.
 ///
@@ -25,6 +26,16 @@ pub(crate) fn error(title: &str, reason: &ExitReason, details: &[(&str, String)]
         let _ = writeln!(text, "{what}: {value}");
     }
     io::write(Stream::Stderr, &text);
+}
+
+/// Reports that the calling process, a supervisor, had too many restarts.
+pub(crate) fn gives_up(max: u32, period: Duration) {
+    let who = match name_of_current() {
+        Some(name) => format!("{name} {}", crate::me()),
+        None => crate::me().to_string(),
+    };
+    let reason = ExitReason::from(format!("more than {max} restarts within {period:?}"));
+    error(&format!("Supervisor {who} gives up"), &reason, &[]);
 }
 
 /// The name of the calling process, if it has one.

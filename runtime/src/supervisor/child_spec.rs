@@ -1,7 +1,7 @@
 //! Child specifications: how a supervisor starts, restarts and stops a child.
 
-use super::Supervisor;
-use super::strategy::{Restart, Shutdown};
+use super::strategy::{Fate, Restart, Shutdown};
+use super::{Child, Supervisor};
 use crate::gen_server::{self, GenServer, StartError, short_type_name};
 use crate::name::Name;
 use crate::pid::Pid;
@@ -22,7 +22,7 @@ pub enum ChildKind {
     Supervisor,
 }
 
-pub(super) type Starting = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send>>;
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send>>;
 
 /// How a supervisor starts a child, and what it does when the child ends.
 ///
@@ -188,8 +188,27 @@ impl ChildSpec {
         self
     }
 
-    pub(super) fn start(&self) -> Starting {
+    pub(crate) fn start(&self) -> Starting {
         (self.start)(self.name.clone())
+    }
+
+    /// What becomes of the child when it ends with that reason.
+    pub(crate) fn fate(&self, reason: &ExitReason) -> Fate {
+        self.restart.fate(reason)
+    }
+
+    pub(crate) fn shutdown_value(&self) -> Shutdown {
+        self.shutdown
+    }
+
+    /// The child as it is listed.
+    pub(crate) fn listed(&self, pid: Option<Pid>) -> Child {
+        Child {
+            id: self.id.clone(),
+            pid,
+            kind: self.kind,
+            module: self.module.clone(),
+        }
     }
 }
 

@@ -68,7 +68,8 @@ use crate::{Destination, ExitReason};
 pub use child_spec::{ChildKind, ChildSpec, child_spec};
 pub use error::ChildError;
 use server::{Change, CountChildren, Keeper, Plan, WhichChildren};
-pub(crate) use snapshot::Shared;
+pub(crate) use snapshot::{ChildView, Shared, View};
+pub(crate) use strategy::{Fate, Intensity};
 pub use snapshot::{ChildSnapshot, ChildStatus, Snapshot, snapshot};
 use std::fmt;
 use std::time::Duration;
@@ -183,6 +184,20 @@ impl From<SupervisorRef> for Pid {
 impl From<&SupervisorRef> for Pid {
     fn from(supervisor: &SupervisorRef) -> Pid {
         supervisor.pid()
+    }
+}
+
+impl ChildCount {
+    pub(crate) fn of(children: impl Iterator<Item = Child>) -> ChildCount {
+        children.fold(ChildCount::default(), |count, child| {
+            let supervises = usize::from(child.kind == ChildKind::Supervisor);
+            ChildCount {
+                specs: count.specs + 1,
+                active: count.active + usize::from(child.pid.is_some()),
+                supervisors: count.supervisors + supervises,
+                workers: count.workers + 1 - supervises,
+            }
+        })
     }
 }
 

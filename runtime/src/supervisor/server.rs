@@ -3,7 +3,7 @@
 //! Its children are in a list, in the order of their start. Whatever happens to them is one of a few steps (start,
 //! stop, restart, give up), and after each the list that others see is set anew.
 
-use super::child_spec::{ChildKind, ChildSpec};
+use super::child_spec::ChildSpec;
 use super::snapshot::{ChildStatus, ChildView, Shared, View};
 use super::strategy::{AutoShutdown, Fate, Intensity, Restart, Shutdown, Strategy};
 use super::{Child, ChildCount, ChildError};
@@ -87,15 +87,12 @@ impl Kept {
         }
     }
 
+    fn listed(&self) -> Child {
+        self.spec.listed(self.pid())
+    }
+
     fn view(&self) -> ChildView {
-        ChildView {
-            id: self.spec.id.clone(),
-            kind: self.spec.kind,
-            module: self.spec.module.clone(),
-            status: self.status,
-            restarts: self.restarts,
-            previous: self.previous,
-        }
+        ChildView::of(&self.spec, self.status, self.restarts, self.previous)
     }
 }
 
@@ -184,11 +181,7 @@ impl Keeper {
             .map(Kept::new)
             .collect();
         let intensity = Intensity::new(plan.max_restarts, plan.max_seconds);
-        let shared = Shared::new(View {
-            strategy: plan.strategy,
-            intensity: intensity.clone(),
-            children: Vec::new(),
-        });
+        let shared = Shared::new(View::listed(plan.strategy, intensity.clone(), Vec::new()));
         let process = current::expect("a supervisor");
         process.record.lock().extras_mut().supervisor = Some(shared.clone());
         let keeper = Keeper {
@@ -203,11 +196,9 @@ impl Keeper {
     }
 
     fn publish(&self) {
-        self.shared.set(View {
-            strategy: self.strategy,
-            intensity: self.intensity.clone(),
-            children: self.children.iter().map(Kept::view).collect(),
-        });
+        let children = self.children.iter().map(Kept::view).collect();
+        let view = View::listed(self.strategy, self.intensity.clone(), children);
+        self.shared.change(|shown| *shown = view);
     }
 
     /// A child, or somebody else who was linked, ended.
@@ -217,7 +208,7 @@ impl Keeper {
         };
         let child = &mut self.children[place];
         child.previous = Some(pid);
-        match child.spec.restart.fate(&reason) {
+        match child.spec.fate(&reason) {
             Fate::Restarted => {
                 child.status = ChildStatus::Restarting;
                 self.restart(place).await
@@ -378,17 +369,7 @@ impl Keeper {
     }
 
     fn give_up(&mut self) -> Next {
-        let Intensity { max, period, .. } = &self.intensity;
-        let name = report::name_of_current().unwrap_or_default();
-        report::error(
-            &format!(
-                "Supervisor {name}{}{} gives up",
-                if name.is_empty() { "" } else { " " },
-                me()
-            ),
-            &ExitReason::from(format!("more than {max} restarts within {period:?}")),
-            &[],
-        );
+        report::gives_up(self.intensity.max, self.intensity.period);
         Next::stop(ExitReason::Shutdown)
     }
 }
@@ -423,13 +404,7 @@ impl HandleCall<WhichChildren> for Keeper {
     type Reply = Vec<Child>;
 
     async fn handle_call(&mut self, _: WhichChildren, _: Caller<Vec<Child>>) -> Reply<Vec<Child>> {
-        let child = |child: &Kept| Child {
-            id: child.spec.id.clone(),
-            pid: child.pid(),
-            kind: child.spec.kind,
-            module: child.spec.module.clone(),
-        };
-        Reply::reply(self.children.iter().rev().map(child).collect())
+        Reply::reply(self.children.iter().rev().map(Kept::listed).collect())
     }
 }
 
@@ -441,12 +416,6 @@ impl HandleCall<CountChildren> for Keeper {
     type Reply = ChildCount;
 
     async fn handle_call(&mut self, _: CountChildren, _: Caller<ChildCount>) -> Reply<ChildCount> {
-        let count = |test: fn(&Kept) -> bool| self.children.iter().filter(|child| test(child)).count();
-        Reply::reply(ChildCount {
-            specs: self.children.len(),
-            active: count(|child| child.pid().is_some()),
-            supervisors: count(|child| child.spec.kind == ChildKind::Supervisor),
-            workers: count(|child| child.spec.kind == ChildKind::Worker),
-        })
+        Reply::reply(ChildCount::of(self.children.iter().map(Kept::listed)))
     }
 }

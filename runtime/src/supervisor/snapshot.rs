@@ -1,11 +1,12 @@
 //! What can be seen of a supervision tree from outside, without asking its processes.
 
-use super::child_spec::ChildKind;
+use super::child_spec::{ChildKind, ChildSpec};
 use super::strategy::{Intensity, Strategy};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -72,29 +73,70 @@ pub enum ChildStatus {
 pub(crate) struct Shared(Mutex<View>);
 
 #[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) strategy: Strategy,
-    pub(super) intensity: Intensity,
-    pub(super) children: Vec<ChildView>,
+pub(crate) struct View {
+    strategy: Strategy,
+    pub(crate) intensity: Intensity,
+    children: Children,
+}
+
+/// The children that others see.
+#[derive(Clone, Debug)]
+enum Children {
+    /// In the order in which they are started.
+    Listed(Vec<ChildView>),
+    /// By the process that each is, or was.
+    Dynamic(BTreeMap<Pid, ChildView>),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct ChildView {
-    pub(super) id: Name,
-    pub(super) kind: ChildKind,
-    pub(super) module: Option<Name>,
-    pub(super) status: ChildStatus,
-    pub(super) restarts: u32,
-    pub(super) previous: Option<Pid>,
+pub(crate) struct ChildView {
+    id: Name,
+    kind: ChildKind,
+    module: Option<Name>,
+    status: ChildStatus,
+    restarts: u32,
+    previous: Option<Pid>,
+}
+
+impl View {
+    pub(super) fn listed(strategy: Strategy, intensity: Intensity, children: Vec<ChildView>) -> View {
+        View {
+            strategy,
+            intensity,
+            children: Children::Listed(children),
+        }
+    }
+
+    pub(crate) fn dynamic(strategy: Strategy, intensity: Intensity) -> View {
+        View {
+            strategy,
+            intensity,
+            children: Children::Dynamic(BTreeMap::new()),
+        }
+    }
+
+    /// Shows a child of a dynamic supervisor.
+    pub(crate) fn put(&mut self, pid: Pid, child: ChildView) {
+        if let Children::Dynamic(children) = &mut self.children {
+            children.insert(pid, child);
+        }
+    }
+
+    /// Shows it no more.
+    pub(crate) fn remove(&mut self, pid: Pid) {
+        if let Children::Dynamic(children) = &mut self.children {
+            children.remove(&pid);
+        }
+    }
 }
 
 impl Shared {
-    pub(super) fn new(view: View) -> Arc<Shared> {
+    pub(crate) fn new(view: View) -> Arc<Shared> {
         Arc::new(Shared(Mutex::new(view)))
     }
 
-    pub(super) fn set(&self, view: View) {
-        *self.0.lock() = view;
+    pub(crate) fn change(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.0.lock());
     }
 }
 
@@ -131,11 +173,25 @@ fn snapshot_of(supervisor: Pid) -> Option<Snapshot> {
         max_seconds: view.intensity.period,
         restarts_in_window: view.intensity.within(now) as u32,
         mailbox,
-        children: view.children.into_iter().map(ChildView::snapshot).collect(),
+        children: match view.children {
+            Children::Listed(children) => children.into_iter().map(ChildView::snapshot).collect(),
+            Children::Dynamic(children) => children.into_values().map(ChildView::snapshot).collect(),
+        },
     })
 }
 
 impl ChildView {
+    pub(crate) fn of(spec: &ChildSpec, status: ChildStatus, restarts: u32, previous: Option<Pid>) -> ChildView {
+        ChildView {
+            id: spec.id.clone(),
+            kind: spec.kind,
+            module: spec.module.clone(),
+            status,
+            restarts,
+            previous,
+        }
+    }
+
     fn snapshot(self) -> ChildSnapshot {
         let seen = match self.status {
             ChildStatus::Running(pid) => node()

@@ -66,7 +66,7 @@ pub enum AutoShutdown {
 
 /// What becomes of a child that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     Restarted,
     /// It stays in the list, not running.
     Kept,
@@ -97,14 +97,14 @@ pub enum Shutdown {
 
 /// OTP's restart intensity: more than `max` restarts within `period` are too many.
 #[derive(Debug, Clone)]
-pub(super) struct Intensity {
-    pub(super) max: u32,
-    pub(super) period: Duration,
+pub(crate) struct Intensity {
+    pub(crate) max: u32,
+    pub(crate) period: Duration,
     restarts: VecDeque<Instant>,
 }
 
 impl Intensity {
-    pub(super) fn new(max: u32, period: Duration) -> Intensity {
+    pub(crate) fn new(max: u32, period: Duration) -> Intensity {
         Intensity {
             max,
             period,
@@ -114,7 +114,7 @@ impl Intensity {
 
     /// Counts a restart; `false` when it is one too many.
     #[must_use]
-    pub(super) fn allows(&mut self, now: Instant) -> bool {
+    pub(crate) fn allows(&mut self, now: Instant) -> bool {
         self.restarts.push_back(now);
         self.within(now) <= self.max as usize
     }
