@@ -1,0 +1,143 @@
+//! Awaiting tasks: a result, or an error.
+
+use super::error::{TaskError, TaskFailure};
+use super::handle::{AnyTask, Task};
+use super::words::{Enough, Tag, Word, forget, gather, is_watched};
+use crate::message::{Message, Term};
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// The await of a task with a time of its own, from [`Task::timeout`].
+#[must_use = "nothing is awaited before `.await`"]
+#[derive(Debug)]
+pub struct Await<T> {
+    task: Task<T>,
+    timeout: Option<Duration>,
+}
+
+impl<T> Await<T> {
+    pub(super) fn new(task: Task<T>, timeout: Option<Duration>) -> Await<T> {
+        Await { task, timeout }
+    }
+}
+
+impl<T: Term> IntoFuture for Await<T> {
+    type Output = Result<T, TaskError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let task = self.task.any();
+        Box::pin(async move {
+            let mut replies = await_all("await", Task::<T>::TAG, &[task], self.timeout).await?;
+            let reply = replies.pop().expect("one task gives one result");
+            Ok(Task::value(reply))
+        })
+    }
+}
+
+/// Waits for all of the tasks, and gives their results in the order of the tasks.
+///
+/// It waits 5 seconds for all of them together, unless [`timeout`](AwaitMany::timeout) says otherwise.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+/// use crabtree::task;
+///
+/// let squares = (1..=4).map(|n| task::async_(async move { n * n }));
+/// assert_eq!(task::await_many(squares).await?, [1, 4, 9, 16]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// [`TaskError`] of the first task that ends without a result, at once; or when the time is over. None of the tasks is
+/// watched any more then.
+///
+/// # Cancel safety
+/// Results that came are lost when the future is dropped.
+pub fn await_many<T: Term>(tasks: impl IntoIterator<Item = Task<T>>) -> AwaitMany<T> {
+    AwaitMany {
+        tasks: tasks.into_iter().map(|task| task.any()).collect(),
+        timeout: Some(super::DEFAULT_TIMEOUT),
+        _output: PhantomData,
+    }
+}
+
+/// The await of several tasks: `.await` it.
+#[must_use = "nothing is awaited before `.await`"]
+#[derive(Debug)]
+pub struct AwaitMany<T> {
+    tasks: Vec<AnyTask>,
+    timeout: Option<Duration>,
+    _output: PhantomData<fn() -> T>,
+}
+
+impl<T> AwaitMany<T> {
+    /// Waits so long at most; with `None` for ever.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> AwaitMany<T> {
+        self.timeout = timeout.into();
+        self
+    }
+}
+
+impl<T: Term> IntoFuture for AwaitMany<T> {
+    type Output = Result<Vec<T>, TaskError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let replies = await_all("await_many", Task::<T>::TAG, &self.tasks, self.timeout).await?;
+            Ok(replies.into_iter().map(Task::value).collect())
+        })
+    }
+}
+
+/// The results of all tasks, or the first failure.
+async fn await_all(
+    function: &str,
+    tag: Tag,
+    tasks: &[AnyTask],
+    timeout: Option<Duration>,
+) -> Result<Vec<Message>, TaskError> {
+    for task in tasks {
+        task.check_owner(function)?;
+    }
+    let enough = Enough {
+        count: tasks.len(),
+        any_down: true,
+    };
+    let handled: Vec<bool> = tasks.iter().map(|task| !is_watched(task.monitor)).collect();
+    let words = gather(tag, tasks, timeout, enough).await;
+    if let Some((task, Word::Down(reason))) = tasks.iter().zip(&words).find_map(|(task, word)| match word {
+        Some(word @ Word::Down(_)) => Some((task, word)),
+        _ => None,
+    }) {
+        let error = task.error(function, TaskFailure::Exit(reason.clone()));
+        tasks.iter().for_each(|task| forget(task.monitor));
+        return Err(error);
+    }
+    let mut replies = Vec::with_capacity(tasks.len());
+    let mut late = None;
+    for ((task, word), handled) in tasks.iter().zip(words).zip(handled) {
+        match word {
+            Some(Word::Reply(message)) => replies.push(message),
+            _ => {
+                late.get_or_insert((*task, handled));
+            }
+        }
+    }
+    let Some((task, handled)) = late else {
+        return Ok(replies);
+    };
+    tasks.iter().for_each(|task| forget(task.monitor));
+    Err(task.error(
+        function,
+        match handled {
+            true => TaskFailure::Handled,
+            false => TaskFailure::Timeout(timeout.unwrap_or_default()),
+        },
+    ))
+}
