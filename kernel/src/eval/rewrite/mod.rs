@@ -99,10 +99,14 @@ impl Command<'_> {
 /// Has the value of a trailing expression shown.
 fn shown(last: &Statement) -> Vec<Edit> {
     // About code that does not parse the compiler should speak, and about nothing else.
-    if !last.sound || !ast::Expr::can_cast(last.node.kind()) || gives_nothing(&last.node) {
+    if !last.sound || !ast::Expr::can_cast(last.node.kind()) {
         return Vec::new();
     }
     let range = last.node_range();
+    if gives_nothing(&last.node) {
+        // Left as it is, evcxr would show `()`.
+        return vec![Edit::insert(range.end, ";")];
+    }
     vec![
         Edit::insert(range.start, "crabtree::__show!("),
         Edit::insert(range.end, ");"),
@@ -180,14 +184,14 @@ mod tests {
             "let x = 1;",
             "f();",
             "struct A;",
-            "for i in 0..3 { f(i) }",
-            "println!(\"a\")",
             "",
             "// only a comment",
             "fn f() {}",
         ] {
             check(code, code);
         }
+        check("for i in 0..3 { f(i) }", "for i in 0..3 { f(i) };");
+        check("println!(\"a\")", "println!(\"a\");");
     }
 
     #[test]
