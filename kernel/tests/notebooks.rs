@@ -149,6 +149,7 @@ fn check_linking(notebook: &Notebook) {
     let linked = notebook.cell("linked-crash");
     let (_, evalue) = linked.error().expect("the cell dies of its linked process");
     assert!(evalue.contains("BOOM! Linked process crashed!"), "{evalue}");
+    assert!(!evalue.contains("src/lib.rs"), "no place in generated code: {evalue}");
     let output = linked.stdout();
     let seen = pids(&output);
     assert_eq!(seen[0], seen[1], "the child is linked: {output}");
