@@ -22,6 +22,8 @@ pub(crate) struct Cell {
     pub(crate) code: Rewritten,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
+    /// Whether the types of variables have to be found out, or evcxr is told to change something.
+    pub(crate) needs_types: bool,
 }
 
 /// Whether a cell asks evcxr to forget everything.
@@ -32,7 +34,9 @@ pub(crate) fn asks_to_clear(code: &str) -> bool {
 /// Prepares a cell; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
+    let mut needs_types = false;
     for line in command_lines(code) {
+        needs_types |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
@@ -47,6 +51,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     }
     let statements = split(code);
     for statement in &statements {
+        needs_types |= ast::LetStmt::can_cast(statement.node.kind());
         edits.extend(own_error_prints(statement));
     }
     if let Some(last) = statements.last() {
@@ -55,6 +60,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     Cell {
         code: Rewritten::new(code, edits),
         notes,
+        needs_types,
     }
 }
 
@@ -180,14 +186,7 @@ mod tests {
 
     #[test]
     fn what_has_no_value_stays_as_it_is() {
-        for code in [
-            "let x = 1;",
-            "f();",
-            "struct A;",
-            "",
-            "// only a comment",
-            "fn f() {}",
-        ] {
+        for code in ["let x = 1;", "f();", "struct A;", "", "// only a comment", "fn f() {}"] {
             check(code, code);
         }
         check("for i in 0..3 { f(i) }", "for i in 0..3 { f(i) };");
