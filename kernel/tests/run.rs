@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 fn run(directory: &Path, args: &[&str]) -> Output {
+    common::prepare();
     Command::new(common::crabtree())
         .arg("run")
         .args(args)

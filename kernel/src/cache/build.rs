@@ -141,7 +141,38 @@ pub(super) fn build(dir: &Path, toolchain: &Toolchain, seed: Option<&Path>, repo
     if !template.join("Cargo.lock").exists() {
         fs::write(template.join("Cargo.lock"), sources::lock_file())?;
     }
+    link_library(dir, &toolchain.library_sources()?)?;
     run_cargo(&template, toolchain, report)
+}
+
+/// The crates of the standard library that rust-analyzer needs to name the types of variables.
+/// Without a manifest beside them, it does not ask cargo about them.
+const LIBRARY: [&str; 8] = [
+    "alloc",
+    "core",
+    "panic_abort",
+    "panic_unwind",
+    "proc_macro",
+    "std",
+    "std_detect",
+    "unwind",
+];
+
+/// Puts the sources of the standard library, and an empty one, beside the template.
+fn link_library(dir: &Path, sources: &Path) -> Result<()> {
+    let library = dir.join("library");
+    fs::create_dir_all(&library)?;
+    for name in LIBRARY {
+        let link = library.join(name);
+        // One that is there may lead to a toolchain that is no more.
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(sources.join(name), &link)
+            .with_context(|| format!("cannot make {}", link.display()))?;
+    }
+    let empty = dir.join("no-library/core/src");
+    fs::create_dir_all(&empty)?;
+    fs::write(empty.join("lib.rs"), "")?;
+    Ok(())
 }
 
 /// Names of files that belong to one version of the runtime and not to its dependencies.

@@ -7,6 +7,7 @@
 //! <cache>/builds/<key>.lock      held shared by sessions, exclusively by whoever builds or removes it
 //! <cache>/builds/<key>/sources   the runtime's packages, as a workspace
 //! <cache>/builds/<key>/template  a crate like the one that evcxr makes, with everything compiled
+//! <cache>/builds/<key>/library   std's sources for rust-analyzer, without its largest crates
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
@@ -59,6 +60,16 @@ impl Prepared {
     /// The dependencies of a cell's crate: names and what stands behind `=` in the manifest.
     pub(crate) fn dependencies(&self) -> [(&'static str, String); 2] {
         sources::dependencies(&self.dir.join("sources"))
+    }
+
+    /// The standard library's sources, as far as rust-analyzer needs them.
+    pub(crate) fn library(&self) -> PathBuf {
+        self.dir.join("library")
+    }
+
+    /// A standard library with nothing in it.
+    pub(crate) fn no_library(&self) -> PathBuf {
+        self.dir.join("no-library")
     }
 
     /// Directories in which a session's host finds std's library and ours, and what the environment names.

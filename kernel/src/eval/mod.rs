@@ -7,12 +7,14 @@
 //!
 //! - [`Engine`]: the handle; a thread owns the session and runs one cell after the other.
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
+//! - [`environment`]: what the tools under evcxr are told at the start.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
 //! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell.
 //! - [`interrupt`]: stopping a compiler.
 
+mod environment;
 mod event;
 mod interrupt;
 mod link;

@@ -89,7 +89,17 @@ fn describe(replaced: &Replaced) -> String {
         reason,
         successor,
     } = replaced;
+    let reason = without_generated_place(reason);
     format!("the evaluator {evaluator} was ended by an exit signal: {reason}; {successor} takes over")
+}
+
+/// A reason without the place of a panic in generated code, which tells a reader nothing. It may be the code of any
+/// cell; the crash report, which appears below the cell of the process, has the place in the reader's words.
+fn without_generated_place(reason: &str) -> &str {
+    match reason.rsplit_once(" at src/lib.rs:") {
+        Some((text, place)) if place.chars().all(|c| c.is_ascii_digit() || c == ':') => text,
+        _ => reason,
+    }
 }
 
 /// What became of a host, from evcxr's words about it.

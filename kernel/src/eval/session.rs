@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result, anyhow};
 use crabtree_link::LINK_ENV;
@@ -10,6 +10,7 @@ use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs}
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::environment::{self, Blind};
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
 use super::redefine::Definitions;
@@ -37,9 +38,6 @@ const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
     "LD_LIBRARY_PATH"
 };
 
-/// Held while evcxr is started, since it takes its directory from the environment.
-static STARTING: Mutex<()> = Mutex::new(());
-
 /// What cells run in.
 pub(super) struct Session {
     // Dropped in this order: the host ends, then its directory goes, then the cache may.
@@ -48,6 +46,8 @@ pub(super) struct Session {
     listings: Listings,
     definitions: Definitions,
     events: UnboundedSender<Event>,
+    /// Whether rust-analyzer knows the standard library and the dependencies.
+    sees: bool,
     dir: SessionDir,
     _prepared: Prepared,
 }
@@ -59,15 +59,22 @@ impl Session {
         let listings = Listings::new(dir.crate_dir().join("src/lib.rs"));
         let link = Link::listen(&dir.socket(), events.clone(), listings.clone())?;
 
-        let (context, outputs) = start_evcxr(&dir, &prepared, program)?;
+        let blind = Blind::new(&dir.crate_dir(), &prepared.no_library(), &prepared.library());
+        let mut host = Command::new(program);
+        blind.clear_for(&mut host);
+        let libraries = prepared.library_path(&dir, std::env::var_os(LIBRARY_PATH))?;
+        host.env(LINK_ENV, dir.socket()).env(LIBRARY_PATH, libraries);
+        let (context, outputs) =
+            EvalContext::with_subprocess_command(host).map_err(|error| anyhow!("cells cannot be compiled: {error}"))?;
         forward(outputs, &link);
-        let evcxr = set_up(context, &prepared, &dir, &link)?;
+        let evcxr = set_up(context, &blind, &prepared, &dir, &link)?;
         Ok(Session {
             evcxr,
             link,
             listings,
             definitions: Definitions::default(),
             events,
+            sees: false,
             dir,
             _prepared: prepared,
         })
@@ -90,6 +97,7 @@ impl Session {
 
     /// Has rust-analyzer do what it would else do at the first `let`.
     pub(super) fn warm_up(&mut self) {
+        self.see();
         // It is about the work, not about what is found.
         let _ = self.evcxr.completions(WARM_UP, WARM_UP.len());
     }
@@ -101,7 +109,14 @@ impl Session {
             self.clear();
         }
         let plan = self.definitions.plan(code, &split(code));
-        let Cell { code, mut notes } = rewrite(code, plan.edits);
+        let Cell {
+            code,
+            mut notes,
+            needs_types,
+        } = rewrite(code, plan.edits);
+        if needs_types {
+            self.see();
+        }
         if self.link.take_died() {
             notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
             self.command(":restart");
@@ -168,6 +183,17 @@ impl Session {
         names
     }
 
+    /// Has rust-analyzer look at everything, from the next cell on.
+    fn see(&mut self) {
+        if !self.sees {
+            // It looks again when Cargo.toml changes; a comment is a change.
+            self.sees = self.evcxr.execute(":opt 0 # types").is_ok();
+            let _normal = environment::normal();
+            // It is about the looking, not about what is found.
+            let _ = self.evcxr.completions("()", 2);
+        }
+    }
+
     /// Forgets everything and starts again.
     fn clear(&mut self) {
         self.command(":clear");
@@ -183,22 +209,6 @@ impl Session {
         let _ = self.evcxr.execute(command);
         self.link.take_died();
     }
-}
-
-fn start_evcxr(dir: &SessionDir, prepared: &Prepared, program: PathBuf) -> Result<(EvalContext, EvalContextOutputs)> {
-    let mut command = Command::new(program);
-    command.env(LINK_ENV, dir.socket()).env(
-        LIBRARY_PATH,
-        prepared.library_path(dir, std::env::var_os(LIBRARY_PATH))?,
-    );
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: other threads read the environment through std only, which has a lock for it; nothing
-    // in this program calls C code that reads it meanwhile.
-    unsafe {
-        std::env::set_var("EVCXR_TMPDIR", dir.crate_dir());
-        std::env::set_var("EVCXR_CONFIG_DIR", dir.crate_dir());
-    }
-    EvalContext::with_subprocess_command(command).map_err(|error| anyhow!("cells cannot be compiled: {error}"))
 }
 
 /// Prints what the host writes before it is connected.
@@ -217,7 +227,13 @@ fn forward(outputs: EvalContextOutputs, link: &Link) {
 }
 
 /// Gives evcxr the dependencies and the prelude of all cells.
-fn set_up(mut context: EvalContext, prepared: &Prepared, dir: &SessionDir, link: &Link) -> Result<CommandContext> {
+fn set_up(
+    mut context: EvalContext,
+    blind: &Blind,
+    prepared: &Prepared,
+    dir: &SessionDir,
+    link: &Link,
+) -> Result<CommandContext> {
     let refused = |error: Error| anyhow!("the session cannot be set up: {error}");
     let mut state = context.state();
     // What is built ahead is all that is needed; nothing is fetched.
@@ -225,6 +241,9 @@ fn set_up(mut context: EvalContext, prepared: &Prepared, dir: &SessionDir, link:
     state.set_linker("system".to_owned());
     state.set_opt_level("0").map_err(refused)?;
     state.set_error_format("{:?}").map_err(refused)?;
+    for (name, value) in blind.for_cargo() {
+        state.set_build_env(name, &value);
+    }
     for (name, config) in prepared.dependencies() {
         state.add_dep(name, &config).map_err(refused)?;
     }

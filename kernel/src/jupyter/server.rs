@@ -25,8 +25,9 @@ use crate::eval::{Engine, EngineOptions, Event, Outcome};
 
 /// How many outputs are published before requests get their turn.
 const EVENTS_AT_ONCE: usize = 512;
-/// How long the engine may take to end: `jupyter_client` kills after five seconds.
-const ENGINE_ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// How long the engine gets to clean up. `jupyter_client` kills after five seconds, and whoever
+/// restarts a kernel waits for this. What is left over is removed by the next session.
+const ENGINE_ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// How long a stalled client may hold up the end.
 const FLUSHED_WITHIN: Duration = Duration::from_millis(500);
 /// ZeroMQ's writers get this long to hand over the last reply: zeromq has no linger.
@@ -235,28 +236,35 @@ impl Server {
         if let (Outcome::Error(error), false) = (&outcome, request.silent) {
             self.publish(&asked.message, executions::error_output(error));
         }
+        // Those that were sent before the failure is told: a client that knows of it may go on.
+        let abandoned = match &outcome {
+            Outcome::Error(_) if request.stop_on_error => self.take_arrived(),
+            _ => Vec::new(),
+        };
         let reply = executions::reply(&request, execution_count, &outcome);
         self.socket(asked.channel).reply(&asked.message, reply).await;
         self.publish(&asked.message, Status::idle());
-        if matches!(outcome, Outcome::Error(_)) && request.stop_on_error {
-            self.abort_waiting().await
-        } else {
-            Then::Continue
-        }
-    }
-
-    /// Aborts the execute requests that wait, those included that have arrived but were not looked at.
-    async fn abort_waiting(&mut self) -> Then {
-        while let Some(message) = self.sockets.shell.try_next() {
-            if self.answer(Channel::Shell, message).await == Then::Stop {
+        for asked in abandoned {
+            if asked.message.msg_type() == "execute_request" {
+                self.publish(&asked.message, Status::busy());
+                self.abort(&asked).await;
+            } else if self.answer(asked.channel, asked.message).await == Then::Stop {
                 return Then::Stop;
             }
         }
-        for asked in self.executions.take_waiting() {
-            self.publish(&asked.message, Status::busy());
-            self.abort(&asked).await;
-        }
         Then::Continue
+    }
+
+    /// Takes all requests that wait, those included that have arrived but were not looked at.
+    fn take_arrived(&mut self) -> Vec<Asked> {
+        let mut arrived = Vec::from(self.executions.take_waiting());
+        while let Some(message) = self.sockets.shell.try_next() {
+            arrived.push(Asked {
+                channel: Channel::Shell,
+                message,
+            });
+        }
+        arrived
     }
 
     async fn abort(&mut self, asked: &Asked) {

@@ -30,7 +30,6 @@ impl Runtime {
     /// # Errors
     ///
     /// If the kernel cannot be reached.
-    #[expect(clippy::new_ret_no_self, reason = "the signature is that of tokio's Runtime")]
     pub fn new() -> std::io::Result<Runtime> {
         Host::start()?;
         Ok(Runtime)
@@ -186,7 +185,7 @@ impl Evaluator {
     /// Starts an evaluator and the task that keeps it.
     pub(crate) fn start() -> Evaluator {
         let (requests, received) = mpsc::unbounded_channel();
-        runtime::block_on(async { tokio::spawn(keep(received)) });
+        runtime::block_on(async { drop(tokio::spawn(keep(received))) });
         Evaluator { requests }
     }
 
@@ -200,7 +199,7 @@ impl Evaluator {
     async fn borrow(&self) -> Loan {
         let (answer, answered) = oneshot::channel();
         let sent = self.requests.send(Request::Borrow(answer));
-        sent.ok().expect("the keeper runs as long as the host");
+        assert!(sent.is_ok(), "the keeper runs as long as the host");
         answered.await.expect("the keeper answers every request")
     }
 }

@@ -45,7 +45,7 @@ pub trait AsDebug {
 
 impl<T: Debug + ?Sized> AsDebug for &Shown<'_, T> {
     fn show(&self) {
-        text(format!("{:?}", self.0));
+        text(readable(format!("{:?}", self.0), &|| format!("{:#?}", self.0)));
     }
 }
 
@@ -59,6 +59,21 @@ impl<T: ?Sized> AsTypeName for Shown<'_, T> {
     fn show(&self) {
         text(std::any::type_name::<T>().to_owned());
     }
+}
+
+/// A line longer than this is hard to read.
+const WIDE: usize = 100;
+
+/// More lines than these are worse than one long one.
+const TALL: usize = 60;
+
+/// A value on one line, or spread over several if it is long.
+fn readable(line: String, spread: &dyn Fn() -> String) -> String {
+    if line.chars().count() <= WIDE {
+        return line;
+    }
+    let lines = spread();
+    if lines.lines().count() <= TALL { lines } else { line }
 }
 
 fn text(text: String) {

@@ -38,8 +38,7 @@ impl Splitter {
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Piece> {
         self.kept.extend_from_slice(bytes);
         let mut pieces = Vec::new();
-        loop {
-            let Some(start) = find_mark(&self.kept) else { break };
+        while let Some(start) = find_mark(&self.kept) {
             let after = &self.kept[start..];
             if after.len() <= PREFIX.len() {
                 break;

@@ -22,6 +22,8 @@ pub(crate) struct Cell {
     pub(crate) code: Rewritten,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
+    /// Whether the types of variables have to be found out, or evcxr is told to change something.
+    pub(crate) needs_types: bool,
 }
 
 /// Whether a cell asks evcxr to forget everything.
@@ -32,7 +34,9 @@ pub(crate) fn asks_to_clear(code: &str) -> bool {
 /// Prepares a cell; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
+    let mut needs_types = false;
     for line in command_lines(code) {
+        needs_types |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
@@ -47,6 +51,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     }
     let statements = split(code);
     for statement in &statements {
+        needs_types |= ast::LetStmt::can_cast(statement.node.kind());
         edits.extend(own_error_prints(statement));
     }
     if let Some(last) = statements.last() {
@@ -55,6 +60,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     Cell {
         code: Rewritten::new(code, edits),
         notes,
+        needs_types,
     }
 }
 
@@ -99,10 +105,14 @@ impl Command<'_> {
 /// Has the value of a trailing expression shown.
 fn shown(last: &Statement) -> Vec<Edit> {
     // About code that does not parse the compiler should speak, and about nothing else.
-    if !last.sound || !ast::Expr::can_cast(last.node.kind()) || gives_nothing(&last.node) {
+    if !last.sound || !ast::Expr::can_cast(last.node.kind()) {
         return Vec::new();
     }
     let range = last.node_range();
+    if gives_nothing(&last.node) {
+        // Left as it is, evcxr would show `()`.
+        return vec![Edit::insert(range.end, ";")];
+    }
     vec![
         Edit::insert(range.start, "crabtree::__show!("),
         Edit::insert(range.end, ");"),
@@ -176,18 +186,11 @@ mod tests {
 
     #[test]
     fn what_has_no_value_stays_as_it_is() {
-        for code in [
-            "let x = 1;",
-            "f();",
-            "struct A;",
-            "for i in 0..3 { f(i) }",
-            "println!(\"a\")",
-            "",
-            "// only a comment",
-            "fn f() {}",
-        ] {
+        for code in ["let x = 1;", "f();", "struct A;", "", "// only a comment", "fn f() {}"] {
             check(code, code);
         }
+        check("for i in 0..3 { f(i) }", "for i in 0..3 { f(i) };");
+        check("println!(\"a\")", "println!(\"a\");");
     }
 
     #[test]

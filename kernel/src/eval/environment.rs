@@ -1,0 +1,109 @@
+//! The environment in which rust-analyzer and cargo are called.
+//!
+//! rust-analyzer reads the standard library and all dependencies before it says anything about a
+//! cell, which takes seconds. It is needed only where a cell keeps a variable, so a session starts
+//! with an analyzer that is *blind*: for it there is an empty standard library, and no way for cargo
+//! to resolve dependencies. It *sees* once Cargo.toml changes while the environment is a normal one.
+//!
+//! evcxr offers no other way to tell these tools what to do. The variables differ from normal only
+//! while a session starts, under a lock.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The directory of evcxr's crate, and that of its configuration.
+const EVCXR_DIRS: [&str; 2] = ["EVCXR_TMPDIR", "EVCXR_CONFIG_DIR"];
+const CARGO_HOME: &str = "CARGO_HOME";
+const CARGO_NET_OFFLINE: &str = "CARGO_NET_OFFLINE";
+/// Where rust-analyzer finds the sources of the standard library.
+const RUST_SRC_PATH: &str = "RUST_SRC_PATH";
+
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// A changed environment. When dropped, it is a normal one again, except that rust-analyzer gets
+/// the given sources of the standard library.
+pub(super) struct Blind {
+    cargo_home: Option<OsString>,
+    offline: Option<OsString>,
+    library: PathBuf,
+    _starting: MutexGuard<'static, ()>,
+}
+
+/// Waits until no session of this process is starting, and keeps others from it: the environment
+/// is a normal one meanwhile.
+pub(super) fn normal() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Blind {
+    /// Prepares the start of evcxr in `crate_dir`. rust-analyzer finds `no_library` now, and
+    /// `library` later.
+    pub(super) fn new(crate_dir: &Path, no_library: &Path, library: &Path) -> Blind {
+        let starting = normal();
+        let blind = Blind {
+            cargo_home: std::env::var_os(CARGO_HOME),
+            offline: std::env::var_os(CARGO_NET_OFFLINE),
+            library: library.to_owned(),
+            _starting: starting,
+        };
+        for name in EVCXR_DIRS {
+            set(name, Some(crate_dir.as_os_str()));
+        }
+        set(CARGO_HOME, Some(crate_dir.join("no-cargo-home").as_os_str()));
+        set(CARGO_NET_OFFLINE, Some("true".as_ref()));
+        set(RUST_SRC_PATH, Some(no_library.as_os_str()));
+        blind
+    }
+
+    /// What evcxr must set for its own calls of cargo.
+    pub(super) fn for_cargo(&self) -> Vec<(&'static str, String)> {
+        let home = self
+            .cargo_home
+            .clone()
+            .map(PathBuf::from)
+            .or_else(|| Some(dirs::home_dir()?.join(".cargo")));
+        let home = home.map(|home| (CARGO_HOME, home.display().to_string()));
+        let offline = self
+            .offline
+            .as_ref()
+            .map_or("false".into(), |offline| offline.to_string_lossy());
+        home.into_iter()
+            .chain([(CARGO_NET_OFFLINE, offline.into_owned())])
+            .collect()
+    }
+
+    /// Gives the host a normal environment.
+    pub(super) fn clear_for(&self, host: &mut Command) {
+        for name in EVCXR_DIRS.into_iter().chain([RUST_SRC_PATH]) {
+            host.env_remove(name);
+        }
+        for (name, value) in [(CARGO_HOME, &self.cargo_home), (CARGO_NET_OFFLINE, &self.offline)] {
+            match value {
+                Some(value) => host.env(name, value),
+                None => host.env_remove(name),
+            };
+        }
+    }
+}
+
+impl Drop for Blind {
+    fn drop(&mut self) {
+        set(CARGO_HOME, self.cargo_home.as_deref());
+        set(CARGO_NET_OFFLINE, self.offline.as_deref());
+        let library = self.library.join("core").exists().then_some(self.library.as_os_str());
+        set(RUST_SRC_PATH, library);
+    }
+}
+
+fn set(name: &str, value: Option<&OsStr>) {
+    // SAFETY: other threads of this program use the environment through std only, which has a lock
+    // for it; no C code that reads it runs meanwhile.
+    unsafe {
+        match value {
+            Some(value) => std::env::set_var(name, value),
+            None => std::env::remove_var(name),
+        }
+    }
+}
