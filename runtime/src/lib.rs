@@ -29,7 +29,7 @@
 //! In reading order:
 //! - [`process`]: the process itself; [`send`] and [`receive!`] move messages, [`ExitReason`] says why one ended.
 //! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
-//! - [`task`]: a process whose result is awaited.
+//! - [`task`]: a process whose result is awaited. [`agent`]: a state that processes share.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go.
 //! - [`io`]: where the output of processes goes.
@@ -47,6 +47,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as crabtree;
 
+pub mod agent;
 #[cfg(rust_analyzer)]
 mod analyzer;
 mod destination;

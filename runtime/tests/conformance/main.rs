@@ -1,5 +1,6 @@
 //! The promises of Elixir's own tests, one test for each, named after the promise; a comment says where it is made.
 
+mod agent;
 mod task;
 
 use crabtree::prelude::*;

@@ -1,0 +1,130 @@
+//! Agents. Promises from Elixir's `agent_test.exs` and from the documentation of `Agent`.
+
+use super::{check, end_of};
+use crabtree::agent;
+use crabtree::gen_server::{CallFailure, StartError};
+use crabtree::prelude::*;
+use std::collections::BTreeMap;
+
+type Map = BTreeMap<&'static str, &'static str>;
+
+// test "start_link/2 workflow with unregistered name and anonymous functions"
+#[test]
+fn a_linked_agent_keeps_a_state_from_start_to_stop() {
+    check(async {
+        let agent = agent::start_link(Map::new).await.unwrap();
+        assert_eq!(process::info(me()).unwrap().links, [agent.pid()]);
+        agent::update(agent, |map| map.extend([("hello", "world")]))
+            .await
+            .unwrap();
+        let world = agent::get(agent, |map| map.get("hello").copied()).timeout(secs(3));
+        assert_eq!(world.await, Ok(Some("world")));
+        let world = agent::get_and_update(agent, |map| map.remove("hello")).timeout(secs(3));
+        assert_eq!(world.await, Ok(Some("world")));
+        assert_eq!(agent::get(agent, Map::clone).await, Ok(Map::new()));
+        agent::stop(agent).await.unwrap();
+        assert!(!process::is_alive(agent));
+    });
+}
+
+// test "start/2 workflow with registered name and module functions"
+#[test]
+fn an_agent_with_a_name_is_found_by_it() {
+    check(async {
+        let pid = agent::start(Map::new).name("agent").await.unwrap().pid();
+        assert_eq!(process::info(me()).unwrap().links, []);
+        assert_eq!(process::info(pid).unwrap().registered_name, Some("agent".into()));
+        let agent = || agent::named::<Map>("agent");
+        agent::cast(agent(), |map: &mut Map| map.extend([("hello", "world")]));
+        assert_eq!(agent::get(agent(), |map: &Map| map.len()).await, Ok(1));
+        assert_eq!(
+            agent::get_and_update(agent(), |map: &mut Map| map.remove("hello")).await,
+            Ok(Some("world"))
+        );
+        agent::stop(agent()).await.unwrap();
+        assert_eq!(process::whereis("agent"), None);
+    });
+}
+
+// test "can be supervised directly"
+#[test]
+fn a_supervised_agent_begins_anew_after_a_crash() {
+    check(async {
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .child(agent::child_spec("agent", || 1).name("supervised agent"))
+            .start_link()
+            .await
+            .unwrap();
+        let agent = || agent::named::<i32>("supervised agent");
+        agent::update(agent(), |n| *n = 2).await.unwrap();
+        let pid = process::whereis("supervised agent").unwrap();
+        process::exit(pid, ExitReason::Kill);
+        end_of(pid).await;
+        supervisor::which_children(&sup).await.unwrap();
+        assert_eq!(agent::get(agent(), |n| *n).await, Ok(1));
+        supervisor::stop(&sup).await.unwrap();
+    });
+}
+
+// Agent.start_link: "if the given function callback fails, the function returns {:error, reason}"
+#[test]
+fn an_agent_whose_state_cannot_be_made_does_not_start() {
+    check(async {
+        let error = agent::start(|| -> i32 { panic!("no state") })
+            .name("stillborn")
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("no state"), "{error}");
+        assert_eq!(process::whereis("stillborn"), None);
+    });
+}
+
+// Agent.start_link: "if the name is already taken, returns {:error, {:already_started, pid}}"
+#[test]
+fn a_name_is_given_once() {
+    check(async {
+        let pid = agent::start(|| 0).name("only one").await.unwrap().pid();
+        let error = agent::start(|| 0).name("only one").await.unwrap_err();
+        let name = "only one".into();
+        assert_eq!(error, StartError::AlreadyStarted { name, pid });
+        agent::stop(agent::named::<i32>("only one")).await.unwrap();
+    });
+}
+
+// Agent.get: "timeout is … the number of milliseconds before the agent executes the function and returns"
+#[test]
+fn who_gets_no_answer_in_time_gets_an_error_that_says_what_was_asked() {
+    check(async {
+        let agent = agent::start_link(|| 0).await.unwrap();
+        sys::suspend(agent).await.unwrap();
+        let error = agent::get(agent, |n| *n).timeout(ms(10)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("agent::get({agent}): no answer within 10ms"));
+        sys::resume(agent).await.unwrap();
+        assert_eq!(agent::get(agent, |n| *n).await, Ok(0));
+    });
+}
+
+// Agent, "A word on distributed agents" and "Client/server APIs": the function runs in the agent
+#[test]
+fn a_function_that_panics_ends_the_agent_and_not_the_client() {
+    check(async {
+        let agent = agent::start(|| 0).await.unwrap();
+        let error = agent::update(agent, |_| panic!("a bad function")).await.unwrap_err();
+        assert!(
+            matches!(error.cause, CallFailure::Exit(ExitReason::Panic(_))),
+            "{error}"
+        );
+        assert_eq!(end_of(agent.pid()).await, ExitReason::NoProc);
+    });
+}
+
+// Agent.cast: "returns :ok immediately, even if the agent does not exist"
+#[test]
+fn a_cast_to_nobody_does_nothing_and_a_question_says_who_is_missing() {
+    check(async {
+        agent::cast(agent::named::<i32>("nobody"), |n| *n += 1);
+        let error = agent::get(agent::named::<i32>("nobody"), |n| *n).await.unwrap_err();
+        assert_eq!(error.cause, CallFailure::NoSuchName);
+        assert!(error.request.contains("nobody"), "{error}");
+    });
+}
