@@ -1,30 +1,17 @@
 //! What dynamic supervisors promise.
 
+mod common;
+
+use common::{check, end_of};
 use crabtree::dynamic_supervisor::{self, DynamicSupervisor, DynamicSupervisorRef};
 use crabtree::prelude::*;
-use crabtree::process::Attached;
 use crabtree::supervisor::ChildError;
-
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
 
 /// A child that ends with the reason that it is sent.
 fn child() -> ChildSpec {
     ChildSpec::new("child", || async {
         Ok(spawn_link(async { receive! { reason: ExitReason => exit(reason) } }))
     })
-}
-
-async fn end_of(pid: Pid) -> ExitReason {
-    let watched = process::monitor(pid);
-    receive! { Down { monitor, reason, .. } if monitor == watched => reason }
 }
 
 async fn start(sup: DynamicSupervisorRef, spec: ChildSpec) -> Pid {

@@ -1,18 +1,10 @@
 //! What servers promise beyond starting and answering: continue, timeout, system messages.
 
+mod common;
+
+use common::check;
 use crabtree::gen_server::Timeout;
 use crabtree::prelude::*;
-use crabtree::process::Attached;
-
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
 
 /// A server that notes what happens to it, and answers with its notes.
 #[derive(Debug, Clone, Default)]

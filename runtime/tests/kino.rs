@@ -1,21 +1,13 @@
 //! Rich outputs as a device gets them, and supervision trees as they are seen from outside.
 
+mod common;
+
+use common::check;
 use crabtree::io::{Device, Display, Stream};
 use crabtree::kino::process::{Direction, sup_tree};
 use crabtree::kino::{self, Bundle, Render};
 use crabtree::prelude::*;
-use crabtree::process::Attached;
 use std::sync::{Arc, Mutex};
-
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
 
 /// A device that keeps what it is given.
 #[derive(Default)]

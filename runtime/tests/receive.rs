@@ -1,21 +1,13 @@
 //! What `receive!` promises: which messages it takes, which it leaves, and that a body is ordinary code.
 #![deny(unused)] // an expansion gives no warning that its user could not understand
 
+mod common;
+
+use common::check;
 use crabtree::prelude::*;
-use crabtree::process::Attached;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
 
 /// What is in the mailbox, as it is shown.
 fn mailbox() -> Vec<String> {

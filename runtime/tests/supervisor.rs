@@ -1,19 +1,11 @@
 //! What supervisors and servers promise.
 
+mod common;
+
+use common::{check, end_of};
 use crabtree::gen_server::{CallFailure, StartError};
 use crabtree::prelude::*;
-use crabtree::process::Attached;
 use crabtree::supervisor::ChildStatus;
-
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
 
 /// A server that does as it is told.
 #[derive(Debug, Clone)]
@@ -92,11 +84,6 @@ fn pids(sup: SupervisorRef) -> Vec<Option<Pid>> {
         _ => None,
     };
     snapshot.children.iter().map(|child| pid(child.status)).collect()
-}
-
-async fn end_of(pid: Pid) -> ExitReason {
-    let watched = process::monitor(pid);
-    receive! { Down { monitor, reason, .. } if monitor == watched => reason }
 }
 
 #[test]

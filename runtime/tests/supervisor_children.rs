@@ -1,29 +1,16 @@
 //! What supervisors promise about children that come and go while they run.
 
-use crabtree::prelude::*;
-use crabtree::process::Attached;
-use crabtree::supervisor::{AutoShutdown, ChildError};
+mod common;
 
-/// Runs the body as a process on a clock that stands still until everybody waits.
-fn check<F: Future>(body: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
-}
+use common::{check, end_of};
+use crabtree::prelude::*;
+use crabtree::supervisor::{AutoShutdown, ChildError};
 
 /// A child that does as it is told: `send(pid, reason)` ends it.
 fn child(id: &'static str) -> ChildSpec {
     ChildSpec::new(id, || async {
         Ok(spawn_link(async { receive! { reason: ExitReason => exit(reason) } }))
     })
-}
-
-async fn end_of(pid: Pid) -> ExitReason {
-    let watched = process::monitor(pid);
-    receive! { Down { monitor, reason, .. } if monitor == watched => reason }
 }
 
 async fn supervisor() -> SupervisorRef {

@@ -1,7 +1,7 @@
 //! How servers are addressed: by the value that their start returned, or by name.
 
 use super::GenServer;
-use super::error::short_type_name;
+use super::error::{StartError, short_type_name};
 use crate::destination::Target;
 use crate::message::Message;
 use crate::name::{Name, NoSuchName};
@@ -134,6 +134,17 @@ pub fn named<S: GenServer>(name: impl Into<Name>) -> Named<S> {
 /// The server of that name, if a process has it now.
 pub fn whereis<S: GenServer>(name: impl AsRef<str>) -> Option<Server<S>> {
     process::whereis(name).map(Server::at)
+}
+
+/// A way to find processes other than by the node's own names: OTP's `{via, Module, Name}`.
+///
+/// Give one to [`Starting::via`](super::Starting::via), and the server is registered there before its `init` runs.
+pub trait Via: fmt::Debug + Send + 'static {
+    /// Registers the process. Whoever implements it takes the process out again when it ends.
+    ///
+    /// # Errors
+    /// [`StartError::AlreadyStarted`] when another process is there.
+    fn register(&self, pid: Pid) -> Result<(), StartError>;
 }
 
 /// Something that says which server of which type is meant: a [`Server`], or [`named`].

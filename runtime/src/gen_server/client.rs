@@ -1,6 +1,6 @@
 //! The client's side: starting servers, calling, casting, stopping.
 
-use super::address::{Address, Server};
+use super::address::{Address, Server, Via};
 use super::error::{CallError, CallFailure, StartError, short_type_name};
 use super::request::Request;
 use super::callbacks::{AnyInit, any_init};
@@ -36,7 +36,7 @@ pub fn start_link<S: GenServer>(args: S::Args) -> Starting<S> {
     Starting {
         init: any_init::<S>(args),
         link: true,
-        name: None,
+        place: None,
         timeout: None,
         _server: PhantomData,
     }
@@ -53,12 +53,31 @@ pub fn start<S: GenServer>(args: S::Args) -> Starting<S> {
     }
 }
 
+/// Where a server is registered.
+enum Place {
+    Name(Name),
+    Via(Box<dyn Via>),
+}
+
+impl Place {
+    fn register(&self, pid: Pid) -> Result<(), StartError> {
+        let name = match self {
+            Place::Name(name) => name,
+            Place::Via(via) => return via.register(pid),
+        };
+        process::register(pid, name).map_err(|error| match error {
+            crate::RegisterError::NameTaken { owner, name } => StartError::AlreadyStarted { name, pid: owner },
+            other => StartError::Exit(ExitReason::other(other)),
+        })
+    }
+}
+
 /// A server that is about to be started: `.await` it.
 #[must_use = "nothing is started before it is awaited"]
 pub struct Starting<S> {
     init: AnyInit,
     link: bool,
-    name: Option<Name>,
+    place: Option<Place>,
     timeout: Option<Duration>,
     _server: PhantomData<fn() -> S>,
 }
@@ -66,7 +85,13 @@ pub struct Starting<S> {
 impl<S> Starting<S> {
     /// Registers the server under that name before its `init` runs.
     pub fn name(mut self, name: impl Into<Name>) -> Starting<S> {
-        self.name = Some(name.into());
+        self.place = Some(Place::Name(name.into()));
+        self
+    }
+
+    /// Registers the server there before its `init` runs.
+    pub fn via(mut self, via: impl Via) -> Starting<S> {
+        self.place = Some(Place::Via(Box::new(via)));
         self
     }
 
@@ -83,7 +108,7 @@ impl<S: GenServer> IntoFuture for Starting<S> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let started = start_any(self.init, self.link, self.name, self.timeout).await;
+            let started = start_any(self.init, self.link, self.place, self.timeout).await;
             started.map(Server::at)
         })
     }
@@ -92,7 +117,7 @@ impl<S: GenServer> IntoFuture for Starting<S> {
 async fn start_any(
     init: AnyInit,
     link: bool,
-    name: Option<Name>,
+    place: Option<Place>,
     timeout: Option<Duration>,
 ) -> Result<Pid, StartError> {
     let parent = if link {
@@ -104,14 +129,12 @@ async fn start_any(
         link,
         ..task::Start::default()
     });
-    if let Some(name) = name
-        && let Err(taken) = process::register(pid, name.clone())
+    if let Some(place) = place
+        && let Err(taken) = place.register(pid)
     {
+        // It has not run, so nobody needs to learn that it was there.
         record.finish(pid, ExitReason::Normal);
-        return Err(match taken {
-            crate::RegisterError::NameTaken { owner, .. } => StartError::AlreadyStarted { name, pid: owner },
-            other => StartError::Exit(ExitReason::other(other)),
-        });
+        return Err(taken);
     }
     let begin = |starter: Origin| task::run(pid, Box::pin(life(init, starter, parent)));
     match call::call_with(pid, timeout, begin).await.map(Message::downcast) {

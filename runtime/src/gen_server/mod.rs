@@ -95,7 +95,7 @@ pub(crate) mod system;
 
 use crate::ExitReason;
 use crate::message::{Message, Term};
-pub use address::{Address, Named, Server, named, whereis};
+pub use address::{Address, Named, Server, Via, named, whereis};
 pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link, stop, stop_with};
 pub(crate) use client::{call_any, stop_any};
 pub(crate) use error::short_type_name;

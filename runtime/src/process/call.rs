@@ -112,15 +112,20 @@ impl Call {
     fn poll(&self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Result<Message, Failure>> {
         let budget = ready!(coop::poll_proceed(context));
         let answer = self.caller.record.update(self.caller.pid, |state| {
+            if state.exit.is_some() {
+                // The exit that came with the answer ends the process first.
+                context.waker().wake_by_ref();
+                return None;
+            }
             let calls = &mut state.relations_mut().calls;
             let answer = calls.remove(&self.alias).unwrap_or(Answer::Awaited);
             if let Answer::Awaited = answer {
                 calls.insert(self.alias, Answer::Awaited);
                 wait(state, &self.caller, context, deadline);
             }
-            answer
+            Some(answer)
         });
-        let result = match answer {
+        let result = match answer.flatten() {
             Some(Answer::Reply(message)) => Ok(message),
             Some(Answer::Down(reason)) => Err(Failure::Down(reason)),
             _ if deadline.is_some_and(|deadline| deadline <= Instant::now()) => Err(Failure::Timeout),
