@@ -30,8 +30,9 @@
 //! - [`process`]: the process itself; [`send`] and [`receive!`] move messages, [`ExitReason`] says why one ended.
 //! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
 //! - [`task`]: a process whose result is awaited. [`agent`]: a state that processes share.
+//! - [`registry`]: processes under keys, alone or many under one.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
-//!   come and go.
+//!   come and go, [`partition_supervisor`] for one server started many times.
 //! - [`io`]: where the output of processes goes.
 //! - [`kino`]: rich outputs, among them pictures of supervision trees.
 //!
@@ -58,10 +59,12 @@ pub mod kino;
 mod message;
 mod name;
 mod node;
+pub mod partition_supervisor;
 mod pid;
 pub mod prelude;
 pub mod process;
 mod reason;
+pub mod registry;
 mod report;
 mod run;
 pub mod supervisor;

@@ -3,8 +3,8 @@
 //! Every server understands these requests, supervisors and agents included, without a line of its own. They wait in
 //! its mailbox like others, so a busy server answers when it is done with what it does.
 
-use crate::gen_server::system::System;
 pub use crate::gen_server::system::Statistics;
+use crate::gen_server::system::System;
 use crate::gen_server::{self, Address, CallError, CallFailure, DEFAULT_TIMEOUT, call_any, short_type_name};
 use crate::message::{Message, Term};
 use crate::name::Name;
@@ -190,7 +190,9 @@ async fn ask<T: Term>(
 ) -> Result<T, CallError> {
     let request = |origin| Message::new(request(origin));
     let answer = call_any(resolve(server), function, "", Some(DEFAULT_TIMEOUT), request).await?;
-    Ok(answer.downcast().expect("the loop answers with what the request asks for"))
+    Ok(answer
+        .downcast()
+        .expect("the loop answers with what the request asks for"))
 }
 
 /// The pid behind a destination, or how to call the name that nobody has.

@@ -10,7 +10,9 @@ use crabtree::supervisor::ChildError;
 /// A child that ends with the reason that it is sent.
 fn child() -> ChildSpec {
     ChildSpec::new("child", || async {
-        Ok(spawn_link(async { receive! { reason: ExitReason => exit(reason) } }))
+        Ok(spawn_link(async {
+            receive! { reason: ExitReason => exit(reason) }
+        }))
     })
 }
 
@@ -30,7 +32,11 @@ fn a_child_that_crashes_is_restarted_alone() {
         assert_eq!(pids.len(), 2);
         assert!(pids.contains(&second) && !pids.contains(&first));
         let snapshot = supervisor::snapshot(sup).unwrap();
-        let restarted: Vec<_> = snapshot.children.iter().filter(|child| child.previous == Some(first)).collect();
+        let restarted: Vec<_> = snapshot
+            .children
+            .iter()
+            .filter(|child| child.previous == Some(first))
+            .collect();
         assert_eq!((restarted.len(), restarted[0].restarts), (1, 1));
     });
 }
@@ -46,7 +52,11 @@ fn a_child_that_is_not_restarted_is_forgotten() {
             let pid = start(sup, child().restart(restart)).await;
             send(pid, reason);
             end_of(pid).await;
-            assert_eq!(dynamic_supervisor::count_children(sup).await.unwrap().specs, 0, "{restart:?}");
+            assert_eq!(
+                dynamic_supervisor::count_children(sup).await.unwrap().specs,
+                0,
+                "{restart:?}"
+            );
         }
         assert_eq!(supervisor::snapshot(sup).unwrap().children.len(), 0);
     });
@@ -115,7 +125,11 @@ fn it_gives_up_after_too_many_restarts() {
             end_of(victim).await;
             process::sleep(ms(1)).await;
             let children = dynamic_supervisor::which_children(sup).await.unwrap_or_default();
-            victim = children.iter().filter_map(|child| child.pid).find(|pid| *pid != bystander).unwrap_or(victim);
+            victim = children
+                .iter()
+                .filter_map(|child| child.pid)
+                .find(|pid| *pid != bystander)
+                .unwrap_or(victim);
         }
         receive! { Exit { from, reason } => assert_eq!((from, reason), (sup.pid(), ExitReason::Shutdown)) }
         assert!(!process::is_alive(bystander));
@@ -155,6 +169,6 @@ fn a_thousand_children_start_and_stop() {
         }
         assert_eq!(dynamic_supervisor::count_children(sup).await.unwrap().active, 1000);
         dynamic_supervisor::stop(sup).await.unwrap();
-        assert!(!pids.into_iter().any(|pid| process::is_alive(pid)));
+        assert!(!pids.into_iter().any(process::is_alive));
     });
 }

@@ -93,7 +93,10 @@ fn continue_comes_before_every_message() {
         assert_eq!(read(diary).await, ["continue \"from init\"", "info 1"]);
         gen_server::cast(diary, Do(Next2::Continue(2)));
         send(diary, 2);
-        assert_eq!(read(diary).await[2..], ["continue 2", "continue 1", "continue 0", "info 2"]);
+        assert_eq!(
+            read(diary).await[2..],
+            ["continue 2", "continue 1", "continue 0", "info 2"]
+        );
     });
 }
 
@@ -150,7 +153,10 @@ fn a_suspended_server_can_be_stopped() {
 #[test]
 fn status_is_shown_as_the_server_wishes() {
     check(async {
-        let diary = gen_server::start_link::<Diary>(Begin::Continue).name("my-diary").await.unwrap();
+        let diary = gen_server::start_link::<Diary>(Begin::Continue)
+            .name("my-diary")
+            .await
+            .unwrap();
         let status = sys::get_status("my-diary").await.unwrap();
         assert_eq!(status.state, "a diary of 1 lines");
         assert_eq!((status.pid, status.parent), (diary.pid(), Some(me())));
@@ -161,7 +167,9 @@ fn status_is_shown_as_the_server_wishes() {
 fn replace_state_changes_it_between_two_messages() {
     check(async {
         let diary = gen_server::start_link::<Diary>(Begin::Plain).await.unwrap();
-        let new = sys::replace_state(diary, |diary| diary.0.push("forged".to_owned())).await.unwrap();
+        let new = sys::replace_state(diary, |diary| diary.0.push("forged".to_owned()))
+            .await
+            .unwrap();
         assert_eq!(new.0, ["forged"]);
         assert_eq!(read(diary).await, ["forged"]);
     });

@@ -9,12 +9,18 @@ use crabtree::supervisor::{AutoShutdown, ChildError};
 /// A child that does as it is told: `send(pid, reason)` ends it.
 fn child(id: &'static str) -> ChildSpec {
     ChildSpec::new(id, || async {
-        Ok(spawn_link(async { receive! { reason: ExitReason => exit(reason) } }))
+        Ok(spawn_link(async {
+            receive! { reason: ExitReason => exit(reason) }
+        }))
     })
 }
 
 async fn supervisor() -> SupervisorRef {
-    Supervisor::new(Strategy::OneForOne).child(child("first")).start_link().await.unwrap()
+    Supervisor::new(Strategy::OneForOne)
+        .child(child("first"))
+        .start_link()
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -49,9 +55,11 @@ fn a_terminated_child_stays_down_until_it_is_restarted() {
         supervisor::terminate_child(sup, "first").await.unwrap();
         let count = supervisor::count_children(sup).await.unwrap();
         assert_eq!((count.specs, count.active), (1, 0));
-        supervisor::terminate_child(sup, "first").await.expect("OTP: terminating twice is fine");
+        supervisor::terminate_child(sup, "first")
+            .await
+            .expect("OTP: terminating twice is fine");
         let pid = supervisor::restart_child(sup, "first").await.unwrap();
-        assert!(pid.is_some_and(|pid| process::is_alive(pid)));
+        assert!(pid.is_some_and(process::is_alive));
         let error = supervisor::restart_child(sup, "first").await.unwrap_err();
         assert!(matches!(error, ChildError::Running { .. }), "{error}");
     });
@@ -74,7 +82,10 @@ fn an_unknown_id_is_answered_with_the_known_ones() {
     check(async {
         let sup = supervisor().await;
         let error = supervisor::restart_child(sup, "frist").await.unwrap_err();
-        assert_eq!(error.to_string(), "no child has the id \"frist\"; there are [\"first\"]");
+        assert_eq!(
+            error.to_string(),
+            "no child has the id \"frist\"; there are [\"first\"]"
+        );
         assert!(supervisor::delete_child(sup, "frist").await.is_err());
         assert!(supervisor::terminate_child(sup, "frist").await.is_err());
     });
@@ -95,7 +106,9 @@ fn a_child_that_does_not_start_is_not_kept() {
 fn a_terminated_temporary_child_is_forgotten() {
     check(async {
         let sup = supervisor().await;
-        supervisor::start_child(sup, child("guest").restart(Restart::Temporary)).await.unwrap();
+        supervisor::start_child(sup, child("guest").restart(Restart::Temporary))
+            .await
+            .unwrap();
         supervisor::terminate_child(sup, "guest").await.unwrap();
         assert!(matches!(
             supervisor::restart_child(sup, "guest").await,
@@ -109,11 +122,29 @@ fn a_terminated_temporary_child_is_forgotten() {
 fn significant_children_end_their_supervisor_as_auto_shutdown_says() {
     let crash = || ExitReason::from("crash");
     let table = [
-        (AutoShutdown::AnySignificant, Restart::Transient, ExitReason::Normal, 1, true),
+        (
+            AutoShutdown::AnySignificant,
+            Restart::Transient,
+            ExitReason::Normal,
+            1,
+            true,
+        ),
         (AutoShutdown::AnySignificant, Restart::Transient, crash(), 1, false),
         (AutoShutdown::AnySignificant, Restart::Temporary, crash(), 1, true),
-        (AutoShutdown::AllSignificant, Restart::Transient, ExitReason::Normal, 1, false),
-        (AutoShutdown::AllSignificant, Restart::Transient, ExitReason::Normal, 2, true),
+        (
+            AutoShutdown::AllSignificant,
+            Restart::Transient,
+            ExitReason::Normal,
+            1,
+            false,
+        ),
+        (
+            AutoShutdown::AllSignificant,
+            Restart::Transient,
+            ExitReason::Normal,
+            2,
+            true,
+        ),
         (AutoShutdown::AllSignificant, Restart::Temporary, crash(), 1, false),
         (AutoShutdown::AllSignificant, Restart::Temporary, crash(), 2, true),
     ];
@@ -139,7 +170,10 @@ fn significant_children_end_their_supervisor_as_auto_shutdown_says() {
                 after ms(100) => None,
             };
             let expected = expected.then_some(ExitReason::Shutdown);
-            assert_eq!(ended, expected, "{auto_shutdown:?}, {restart:?}, {reason}, {ends} ended");
+            assert_eq!(
+                ended, expected,
+                "{auto_shutdown:?}, {restart:?}, {reason}, {ends} ended"
+            );
         });
     }
 }

@@ -164,7 +164,12 @@ pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Resul
 /// # Errors
 /// [`ChildError::NotFound`] when it is not a child of this supervisor.
 pub async fn terminate_child(supervisor: impl Destination, child: impl Into<Pid>) -> Result<(), ChildError> {
-    ask(supervisor, "dynamic_supervisor::terminate_child", TerminateChild(child.into())).await?
+    ask(
+        supervisor,
+        "dynamic_supervisor::terminate_child",
+        TerminateChild(child.into()),
+    )
+    .await?
 }
 
 /// Asks a supervisor for its children, in no order that means something. A child that is about to be restarted has no pid.

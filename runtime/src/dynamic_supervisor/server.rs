@@ -5,8 +5,7 @@ use crate::message::Message;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::{self, Down, Exit, Flag, current};
 use crate::supervisor::{
-    Child, ChildCount, ChildError, ChildSpec, ChildStatus, ChildView, Fate, Intensity, Shared, Shutdown,
-    Strategy, View,
+    Child, ChildCount, ChildError, ChildSpec, ChildStatus, ChildView, Fate, Intensity, Shared, Shutdown, Strategy, View,
 };
 use crate::{ExitReason, me, receive, report, send};
 use std::collections::BTreeMap;
@@ -158,7 +157,9 @@ async fn stop_all(children: BTreeMap<Pid, Kept>) {
     }
     deadlines.sort_unstable_by(|a, b| b.cmp(a));
     while !left.is_empty() {
-        let wait = deadlines.last().map_or(Duration::MAX, |(deadline, _)| deadline.duration_since(Instant::now()));
+        let wait = deadlines
+            .last()
+            .map_or(Duration::MAX, |(deadline, _)| deadline.duration_since(Instant::now()));
         receive! {
             Down { monitor, .. } if left.contains_key(&monitor) => drop(left.remove(&monitor)),
             after wait => {
@@ -203,7 +204,12 @@ impl HandleCall<TerminateChild> for Keeper {
         let Some(child) = self.children.remove(&pid) else {
             return Reply::reply(Err(ChildError::NotFound {
                 id: pid.to_string().into(),
-                known: self.children.keys().take(10).map(|pid| pid.to_string().into()).collect(),
+                known: self
+                    .children
+                    .keys()
+                    .take(10)
+                    .map(|pid| pid.to_string().into())
+                    .collect(),
             }));
         };
         stop_all(BTreeMap::from([(pid, child)])).await;

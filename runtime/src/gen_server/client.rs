@@ -1,9 +1,9 @@
 //! The client's side: starting servers, calling, casting, stopping.
 
 use super::address::{Address, Server, Via};
+use super::callbacks::{AnyInit, any_init};
 use super::error::{CallError, CallFailure, StartError, short_type_name};
 use super::request::Request;
-use super::callbacks::{AnyInit, any_init};
 use super::server::{Started, life};
 use super::system::System;
 use super::{GenServer, HandleCall, HandleCast};

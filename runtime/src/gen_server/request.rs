@@ -91,7 +91,10 @@ impl Request {
         if (*server).type_id() != self.server {
             return Err(self);
         }
-        Ok(self.body.handle(server, describe).expect("the type of the server was compared"))
+        Ok(self
+            .body
+            .handle(server, describe)
+            .expect("the type of the server was compared"))
     }
 }
 
@@ -124,7 +127,10 @@ where
 
 /// An answer goes out at once, or, when the server ends, after it has terminated.
 fn answer(origin: Origin, answer: Option<Message>, next: Next, describe: bool) -> Handled {
-    let sent = answer.as_ref().filter(|_| describe).map(|answer| (origin.pid, format!("{answer:?}")));
+    let sent = answer
+        .as_ref()
+        .filter(|_| describe)
+        .map(|answer| (origin.pid, format!("{answer:?}")));
     let mut last_answer = None;
     match answer {
         Some(answer) if next.stop.is_some() => last_answer = Some((origin, answer)),

@@ -84,7 +84,11 @@ struct Log {
 pub(super) enum Event {
     Got(String),
     NewState(String),
-    Sent { answer: String, to: crate::Pid, state: String },
+    Sent {
+        answer: String,
+        to: crate::Pid,
+        state: String,
+    },
 }
 
 impl fmt::Display for Event {

@@ -68,12 +68,12 @@ use crate::{Destination, ExitReason};
 pub use child_spec::{ChildKind, ChildSpec, child_spec};
 pub use error::ChildError;
 use server::{Change, CountChildren, Keeper, Plan, WhichChildren};
-pub(crate) use snapshot::{ChildView, Shared, View};
-pub(crate) use strategy::{Fate, Intensity};
 pub use snapshot::{ChildSnapshot, ChildStatus, Snapshot, snapshot};
+pub(crate) use snapshot::{ChildView, Shared, View};
 use std::fmt;
 use std::time::Duration;
 pub use strategy::{AutoShutdown, Restart, Shutdown, Strategy};
+pub(crate) use strategy::{Fate, Intensity};
 
 /// A supervisor that is about to be started.
 #[must_use = "nothing is started before `.start_link().await`"]
@@ -370,7 +370,10 @@ pub async fn delete_child(supervisor: impl Destination, id: impl Into<Name>) -> 
 }
 
 async fn change(supervisor: impl Destination, function: &str, change: Change) -> Result<Option<Pid>, ChildError> {
-    ask(supervisor, function, |server| gen_server::call(server, change).timeout(None)).await?
+    ask(supervisor, function, |server| {
+        gen_server::call(server, change).timeout(None)
+    })
+    .await?
 }
 
 /// Ends a supervisor: its children stop, the last first, then it ends with `Normal`. Waits until it is gone.

@@ -177,9 +177,7 @@ fn duplicate(children: &[ChildSpec]) -> Option<&Name> {
 impl Keeper {
     /// None of its children runs yet.
     fn new(plan: Plan) -> Keeper {
-        let children: Vec<Kept> = (plan.children.into_iter())
-            .map(Kept::new)
-            .collect();
+        let children: Vec<Kept> = (plan.children.into_iter()).map(Kept::new).collect();
         let intensity = Intensity::new(plan.max_restarts, plan.max_seconds);
         let shared = Shared::new(View::listed(plan.strategy, intensity.clone(), Vec::new()));
         let process = current::expect("a supervisor");
@@ -233,10 +231,18 @@ impl Keeper {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => significant,
             AutoShutdown::AllSignificant => {
-                significant && !self.children.iter().any(|child| child.spec.significant && child.pid().is_some())
+                significant
+                    && !self
+                        .children
+                        .iter()
+                        .any(|child| child.spec.significant && child.pid().is_some())
             }
         };
-        if ends { Next::stop(ExitReason::Shutdown) } else { Next::noreply() }
+        if ends {
+            Next::stop(ExitReason::Shutdown)
+        } else {
+            Next::noreply()
+        }
     }
 
     fn place(&self, id: &Name) -> Result<usize, ChildError> {

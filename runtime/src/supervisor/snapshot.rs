@@ -135,6 +135,26 @@ impl Shared {
         Arc::new(Shared(Mutex::new(view)))
     }
 
+    /// How many children are listed.
+    pub(crate) fn count(&self) -> usize {
+        match &self.0.lock().children {
+            Children::Listed(children) => children.len(),
+            Children::Dynamic(children) => children.len(),
+        }
+    }
+
+    /// The process of the listed child at `place`, if it runs.
+    pub(crate) fn running(&self, place: usize) -> Option<Pid> {
+        let view = self.0.lock();
+        let Children::Listed(children) = &view.children else {
+            return None;
+        };
+        match children.get(place)?.status {
+            ChildStatus::Running(pid) => Some(pid),
+            ChildStatus::Restarting | ChildStatus::NotStarted => None,
+        }
+    }
+
     pub(crate) fn change(&self, change: impl FnOnce(&mut View)) {
         change(&mut self.0.lock());
     }
