@@ -1,6 +1,7 @@
 //! The promises of Elixir's own tests, one test for each, named after the promise; a comment says where it is made.
 
 mod agent;
+mod registry;
 mod task;
 
 use crabtree::prelude::*;

@@ -830,15 +830,20 @@ mod async_stream {
     #[test]
     fn tasks_that_nobody_needs_are_stopped() {
         for_each_concurrency(async |concurrency| {
-            let before = process::list().len();
+            let parent = me();
+            let sleep = move |milliseconds| async move {
+                send(parent, me());
+                sleep(milliseconds).await
+            };
             let stream = task::async_stream([0, 1_000_000, 1_000_000, 1_000_000], sleep).timeout(None);
             let first = stream.max_concurrency(concurrency).take(1).collect::<Vec<_>>().await;
             assert_eq!(first, ok(&[0]));
             settle().await;
-            assert!(
-                process::list().len() <= before + 8,
-                "other tests run beside this one, but not that many"
-            );
+            let tasks: Vec<Pid> = (process::flush().into_iter())
+                .map(|message| message.downcast().expect("tasks send their pids"))
+                .collect();
+            assert!(tasks.len() >= 2, "{tasks:?}");
+            assert!(!tasks.into_iter().any(process::is_alive));
         });
     }
 

@@ -1,0 +1,240 @@
+//! Registering and unregistering.
+
+use super::listener::Event;
+use super::{Key, Kind, Registry, RegistryError, Value};
+use crate::message::{Message, Term};
+use crate::name::Name;
+use crate::node::node;
+use crate::pid::Pid;
+use crate::process::record::Link;
+use crate::process::{self, current, is_alive};
+
+/// Puts the calling process under a key, with a value. Gives the pid of the partition that it is linked to from now on.
+///
+/// In a duplicate registry a process can be under one key several times.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+/// use crabtree::registry;
+///
+/// let colours = registry::unique::<&str, i32>("colours").start_link().await?;
+/// registry::register(&colours, "red", 1)?;
+/// registry::register(&colours, "blue", 2)?;
+/// let error = registry::register(&colours, "red", 3).unwrap_err();
+/// assert_eq!(error.to_string(), format!("already registered: {} has the key \"red\"", me()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// When the key of a unique registry belongs to a living process, or the registry does not run.
+///
+/// # Panics
+/// Outside of a process, as all that is about the caller's keys.
+#[track_caller]
+pub fn register<K: Key, V: Value>(registry: &Registry<K, V>, key: K, value: V) -> Result<Pid, RegistryError> {
+    register_pid(registry, current::expect("registry::register").pid, key, value)
+}
+
+pub(super) fn register_pid<K: Key, V: Value>(
+    registry: &Registry<K, V>,
+    owner: Pid,
+    key: K,
+    value: V,
+) -> Result<Pid, RegistryError> {
+    let tables = &registry.0;
+    let home = tables.of_owner(owner);
+    let partition = (*home.pid.lock()).filter(|pid| is_alive(*pid));
+    let partition = partition.ok_or_else(|| RegistryError::NotRunning(tables.name.clone()))?;
+    tie(owner, partition)?;
+    let number = tables.next_number();
+    {
+        let mut keys = tables.of_key(&key, owner).keys.write();
+        let entries = keys.entry(key.clone()).or_default();
+        if tables.kind == Kind::Unique {
+            if let Some((pid, _)) = entries.values().find(|(pid, _)| is_alive(*pid)) {
+                let pid = *pid;
+                drop(keys);
+                untie_if_idle(registry, owner);
+                let key = format!("{key:?}");
+                return Err(RegistryError::AlreadyRegistered { key, pid });
+            }
+            // Whoever had the key is dead, and was not cleaned up yet.
+            entries.clear();
+        }
+        entries.insert(number, (owner, value.clone()));
+    }
+    let mut owners = home.owners.lock();
+    let owned = owners.entry(owner).or_default();
+    owned.entry(key.clone()).or_default().push(number);
+    drop(owners);
+    if !is_alive(owner) {
+        // Its partition may have cleaned up before the table of owners had this.
+        tables.forget(owner);
+        return Err(RegistryError::NoProc(owner));
+    }
+    let registry = tables.name.clone();
+    tables.tell(&Event::Register {
+        registry,
+        key,
+        pid: owner,
+        value,
+    });
+    Ok(partition)
+}
+
+/// Links a process to its partition, on behalf of the process. The partition's side comes first, so that an end of the
+/// owner is never missed.
+fn tie(owner: Pid, partition: Pid) -> Result<(), RegistryError> {
+    let with = |pid: Pid, other: Pid| {
+        let record = node().table.get(pid)?;
+        record.update(pid, |state| state.relations_mut().links.insert(other, Link::Active))
+    };
+    with(partition, owner);
+    match with(owner, partition) {
+        Some(_) => Ok(()),
+        None => {
+            if let Some(record) = node().table.get(partition) {
+                record.update(partition, |state| state.relations_mut().links.remove(&owner));
+            }
+            Err(RegistryError::NoProc(owner))
+        }
+    }
+}
+
+/// Unlinks the caller from its partition when it has no key any more.
+fn untie_if_idle<K: Key, V: Value>(registry: &Registry<K, V>, owner: Pid) {
+    let home = registry.0.of_owner(owner);
+    let idle = !home.owners.lock().contains_key(&owner);
+    let partition = *home.pid.lock();
+    let me = current::get().map(|current| current.pid);
+    if let Some(partition) = partition.filter(|_| idle && me == Some(owner)) {
+        process::unlink(partition);
+    }
+}
+
+/// Takes the calling process away from a key, as often as it is there. Without it nothing happens.
+#[track_caller]
+pub fn unregister<K: Key, V: Value>(registry: &Registry<K, V>, key: &K) {
+    unregister_match(registry, key, |_| true);
+}
+
+/// Takes the calling process away from a key where the value is as wanted.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+/// use crabtree::registry;
+///
+/// let alarms = registry::duplicate::<&str, u32>("alarms").start_link().await?;
+/// for hour in [6, 7, 22] {
+///     registry::register(&alarms, "ring", hour)?;
+/// }
+/// registry::unregister_match(&alarms, &"ring", |hour| *hour < 12);
+/// assert_eq!(registry::lookup(&alarms, &"ring"), [(me(), 22)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wanted: impl Fn(&V) -> bool) {
+    let owner = current::expect("registry::unregister").pid;
+    let numbers: Vec<u64> = own_entries(registry, key, owner)
+        .into_iter()
+        .filter(|(_, value)| wanted(value))
+        .map(|(number, _)| number)
+        .collect();
+    if numbers.is_empty() {
+        return;
+    }
+    let tables = &registry.0;
+    tables.remove(key, owner, &numbers);
+    let mut owners = tables.of_owner(owner).owners.lock();
+    if let Some(owned) = owners.get_mut(&owner) {
+        if let Some(all) = owned.get_mut(key) {
+            all.retain(|number| !numbers.contains(number));
+            if all.is_empty() {
+                owned.remove(key);
+            }
+        }
+        if owned.is_empty() {
+            owners.remove(&owner);
+        }
+    }
+    drop(owners);
+    untie_if_idle(registry, owner);
+    let registry = tables.name.clone();
+    let (key, pid) = (key.clone(), owner);
+    tables.tell(&Event::Unregister { registry, key, pid });
+}
+
+/// What a process has under a key, with the numbers of the registrations.
+pub(super) fn own_entries<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, owner: Pid) -> Vec<(u64, V)> {
+    let owners = registry.0.of_owner(owner).owners.lock();
+    let numbers = owners.get(&owner).and_then(|owned| owned.get(key)).cloned();
+    drop(owners);
+    let keys = registry.0.of_key(key, owner).keys.read();
+    let Some(entries) = keys.get(key) else {
+        return Vec::new();
+    };
+    let numbers = numbers.into_iter().flatten();
+    numbers
+        .filter_map(|number| Some((number, entries.get(&number)?.1.clone())))
+        .collect()
+}
+
+/// Changes the value beside a key of the calling process, in a unique registry. Gives the new and the old value.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::registry;
+///
+/// let scores = registry::unique::<&str, i32>("scores").start_link().await?;
+/// registry::register(&scores, "ann", 1)?;
+/// assert_eq!(registry::update_value(&scores, &"ann", |n| n + 1)?, (2, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// When the caller has not registered that key, or the registry is not unique.
+#[track_caller]
+pub fn update_value<K: Key, V: Value>(
+    registry: &Registry<K, V>,
+    key: &K,
+    change: impl FnOnce(&V) -> V,
+) -> Result<(V, V), RegistryError> {
+    let owner = current::expect("registry::update_value").pid;
+    if registry.kind() != Kind::Unique {
+        return Err(RegistryError::NotUnique(registry.name().clone()));
+    }
+    let not_registered = || RegistryError::NotRegistered {
+        key: format!("{key:?}"),
+    };
+    let (number, old) = own_entries(registry, key, owner).pop().ok_or_else(not_registered)?;
+    let new = change(&old);
+    let mut keys = registry.0.of_key(key, owner).keys.write();
+    let entry = keys.get_mut(key).and_then(|entries| entries.get_mut(&number));
+    let before = std::mem::replace(&mut entry.ok_or_else(not_registered)?.1, new.clone());
+    drop(keys);
+    drop(before);
+    Ok((new, old))
+}
+
+/// Keeps a value beside the registry itself, under a name: what those who use it should know.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::registry;
+///
+/// let plain = registry::unique::<u8, ()>("plain").meta("city", "Hamburg").start_link().await?;
+/// assert_eq!(registry::meta::<&str, _, _>(&plain, "city"), Some("Hamburg"));
+/// registry::put_meta(&plain, "year", 1842);
+/// assert_eq!(registry::meta::<i32, _, _>(&plain, "year"), Some(1842));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub fn put_meta<K, V, T: Term>(registry: &Registry<K, V>, name: impl Into<Name>, value: T) {
+    let before = registry.0.meta.lock().insert(name.into(), Message::new(value));
+    drop(before);
+}

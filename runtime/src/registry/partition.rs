@@ -1,0 +1,71 @@
+//! The process of a partition: it is linked to those who register, and removes their keys when they end.
+
+use super::tables::Tables;
+use super::{Key, Value};
+use crate::gen_server::{self, GenServer, Init, Next};
+use crate::message::Message;
+use crate::pid::Pid;
+use crate::process::{self, Exit, Flag};
+use crate::supervisor::ChildSpec;
+use crate::{ExitReason, me};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a partition does with its tables, whatever their types.
+trait AnyTables: Send + Sync {
+    /// The partition runs as `pid`, and begins empty.
+    fn begin(&self, index: usize, pid: Pid);
+    fn forget(&self, owner: Pid);
+}
+
+impl<K: Key, V: Value> AnyTables for Tables<K, V> {
+    fn begin(&self, index: usize, pid: Pid) {
+        let partition = &self.partitions[index];
+        *partition.pid.lock() = Some(pid);
+        let owners: Vec<Pid> = partition.owners.lock().keys().copied().collect();
+        owners.into_iter().for_each(|owner| self.forget(owner));
+    }
+
+    fn forget(&self, owner: Pid) {
+        Tables::forget(self, owner);
+    }
+}
+
+struct PartitionServer {
+    tables: Arc<dyn AnyTables>,
+}
+
+impl fmt::Debug for PartitionServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a partition of a registry")
+    }
+}
+
+impl GenServer for PartitionServer {
+    type Args = (Arc<dyn AnyTables>, usize);
+
+    async fn init((tables, index): Self::Args) -> Init<PartitionServer> {
+        process::flag(Flag::TrapExit, true);
+        tables.begin(index, me());
+        Init::ok(PartitionServer { tables })
+    }
+
+    async fn handle_info(&mut self, message: Message) -> Next {
+        match message.downcast::<Exit>() {
+            Ok(Exit { from, .. }) => self.tables.forget(from),
+            Err(message) => gen_server::unknown(&message),
+        }
+        Next::noreply()
+    }
+}
+
+pub(super) fn child_spec<K: Key, V: Value>(tables: Arc<Tables<K, V>>, index: usize) -> ChildSpec {
+    let tables: Arc<dyn AnyTables> = tables;
+    ChildSpec::new(index.to_string(), move || {
+        let tables = tables.clone();
+        async move {
+            let started = gen_server::start_link::<PartitionServer>((tables, index)).await;
+            started.map(|server| server.pid()).map_err(ExitReason::from)
+        }
+    })
+}

@@ -1,0 +1,139 @@
+//! Where keys are kept.
+//!
+//! Two kinds of tables stand in each partition. One says who is under a key: in a unique registry a key is in the
+//! partition that its hash chooses, in a duplicate one in that of the process, so that a dispatch can go through the
+//! partitions in parallel. The other says which keys a process has, in the partition that is linked to it.
+//!
+//! # Invariants
+//! 1. One table is locked at a time, and no code of a user but `Eq`, `Hash` and `Clone` runs under a lock.
+//! 2. A registration has a number of its own. What is removed is removed by number, so the clean-up after a process
+//!    never takes a key from its next owner.
+//! 3. A process is linked to its partition before it enters a table.
+
+use super::{Key, Kind, Meta, Value};
+use crate::name::Name;
+use crate::pid::Pid;
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// See the module.
+pub(super) struct Tables<K, V> {
+    pub(super) name: Name,
+    pub(super) kind: Kind,
+    pub(super) listeners: Vec<Name>,
+    pub(super) meta: Meta,
+    pub(super) partitions: Vec<Partition<K, V>>,
+    hasher: RandomState,
+    numbers: AtomicU64,
+}
+
+pub(super) struct Partition<K, V> {
+    /// The process; `None` while it does not run.
+    pub(super) pid: Mutex<Option<Pid>>,
+    /// Who is under a key, in the order of registration.
+    pub(super) keys: RwLock<HashMap<K, Entries<V>>>,
+    /// The registrations of each process.
+    pub(super) owners: Mutex<HashMap<Pid, Owned<K>>>,
+}
+
+/// The numbers of registrations, by key.
+pub(super) type Owned<K> = HashMap<K, Vec<u64>>;
+
+/// Registrations by number.
+pub(super) type Entries<V> = BTreeMap<u64, (Pid, V)>;
+
+impl<K, V> Default for Partition<K, V> {
+    fn default() -> Partition<K, V> {
+        Partition {
+            pid: Mutex::default(),
+            keys: RwLock::default(),
+            owners: Mutex::default(),
+        }
+    }
+}
+
+impl<K, V> Tables<K, V> {
+    pub(super) fn new(name: Name, kind: Kind) -> Tables<K, V> {
+        Tables {
+            name,
+            kind,
+            listeners: Vec::new(),
+            meta: Meta::default(),
+            partitions: vec![Partition::default()],
+            hasher: RandomState::new(),
+            numbers: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn set_partitions(&mut self, partitions: usize) {
+        self.partitions.resize_with(partitions, Partition::default);
+    }
+
+    pub(super) fn partition_count(&self) -> usize {
+        self.partitions.len()
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The partition that is linked to a process.
+    pub(super) fn of_owner(&self, pid: Pid) -> &Partition<K, V> {
+        self.of_hash(&pid)
+    }
+
+    fn of_hash(&self, value: &impl Hash) -> &Partition<K, V> {
+        let hash = self.hasher.hash_one(value);
+        &self.partitions[(hash % self.partitions.len() as u64) as usize]
+    }
+}
+
+impl<K: Key, V: Value> Tables<K, V> {
+    /// The partition where a registration is.
+    pub(super) fn of_key(&self, key: &K, owner: Pid) -> &Partition<K, V> {
+        match self.kind {
+            Kind::Unique => self.of_hash(key),
+            Kind::Duplicate => self.of_owner(owner),
+        }
+    }
+
+    /// The partitions where registrations under a key may be.
+    pub(super) fn of_any(&self, key: &K) -> &[Partition<K, V>] {
+        match self.kind {
+            Kind::Unique => std::slice::from_ref(self.of_hash(key)),
+            Kind::Duplicate => &self.partitions,
+        }
+    }
+
+    /// Takes registrations out of the table of keys.
+    pub(super) fn remove(&self, key: &K, owner: Pid, numbers: &[u64]) {
+        let mut keys = self.of_key(key, owner).keys.write();
+        let mut removed = Vec::new();
+        if let Some(entries) = keys.get_mut(key) {
+            removed.extend(numbers.iter().map(|number| entries.remove(number)));
+            if entries.is_empty() {
+                keys.remove(key);
+            }
+        }
+        drop(keys);
+        // Values are dropped without the lock.
+        drop(removed);
+    }
+
+    /// Forgets whatever a process registered.
+    pub(super) fn forget(&self, owner: Pid) {
+        let owned = self.of_owner(owner).owners.lock().remove(&owner);
+        for (key, numbers) in owned.into_iter().flatten() {
+            self.remove(&key, owner, &numbers);
+        }
+    }
+}
+
+impl<K: Key, V: Value> Partition<K, V> {
+    pub(super) fn entries(&self, key: &K) -> Vec<(Pid, V)> {
+        let keys = self.keys.read();
+        keys.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! Registries as places for names of servers.
+
+use super::entries::register_pid;
+use super::{Key, Kind, Registry, RegistryError, Value, lookup};
+use crate::gen_server::{Address, GenServer};
+use crate::name::NoSuchName;
+use crate::pid::Pid;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A key of a unique registry as the name of a server; see [`via`].
+pub struct Via<K, V> {
+    registry: Registry<K, V>,
+    key: K,
+    value: V,
+}
+
+/// A key of a unique registry as the name of a server.
+///
+/// [`register`](Via::register) gives the name to a process, [`of`](Via::of) addresses the server that has it.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+/// use crabtree::{agent, registry};
+///
+/// let rooms = registry::unique::<u32, ()>("hotel").start_link().await?;
+/// let guest = agent::start_link(|| 0).await?;
+/// registry::via(&rooms, 101).register(guest)?;
+///
+/// let room = registry::via(&rooms, 101).of::<agent::State<i32>>();
+/// agent::update(&room, |n| *n += 1).await?;
+/// assert_eq!(agent::get(&room, |n| *n).await?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub fn via<K: Key, V: Value + Default>(registry: &Registry<K, V>, key: K) -> Via<K, V> {
+    via_value(registry, key, V::default())
+}
+
+/// Like [`via`], with the value to register.
+pub fn via_value<K: Key, V: Value>(registry: &Registry<K, V>, key: K, value: V) -> Via<K, V> {
+    let registry = registry.clone();
+    Via { registry, key, value }
+}
+
+impl<K: Key, V: Value> Via<K, V> {
+    /// Registers a process under the key.
+    ///
+    /// # Errors
+    /// When the key belongs to a living process, the process is not alive, the registry does not run, or is not unique.
+    pub fn register(&self, pid: impl Into<Pid>) -> Result<(), RegistryError> {
+        if self.registry.kind() != Kind::Unique {
+            return Err(RegistryError::NotUnique(self.registry.name().clone()));
+        }
+        register_pid(&self.registry, pid.into(), self.key.clone(), self.value.clone()).map(drop)
+    }
+
+    /// The process under the key.
+    pub fn whereis(&self) -> Option<Pid> {
+        match self.registry.kind() {
+            Kind::Unique => lookup(&self.registry, &self.key).pop().map(|(pid, _)| pid),
+            Kind::Duplicate => None,
+        }
+    }
+
+    /// The server of type `S` that is under the key when it is called.
+    pub fn of<S: GenServer>(self) -> At<S, K, V> {
+        At {
+            via: self,
+            _server: PhantomData,
+        }
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for Via<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "via({:?}, {:?})", self.registry.name().as_str(), self.key)
+    }
+}
+
+/// The server of type `S` under a key, as an address; from [`Via::of`].
+pub struct At<S, K, V> {
+    via: Via<K, V>,
+    _server: PhantomData<fn() -> S>,
+}
+
+impl<S, K: fmt::Debug, V> fmt::Debug for At<S, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.via.fmt(f)
+    }
+}
+
+impl<S: GenServer, K: Key, V: Value> Address for At<S, K, V> {
+    type Server = S;
+
+    fn pid(&self) -> Result<Pid, NoSuchName> {
+        let nobody = || NoSuchName(format!("{:?}", self.via).into());
+        self.via.whereis().ok_or_else(nobody)
+    }
+
+    fn shown(&self) -> String {
+        format!("{:?}", self.via)
+    }
+}

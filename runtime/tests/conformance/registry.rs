@@ -1,0 +1,646 @@
+//! Registries. Promises from Elixir's `registry_test.exs`, `registry/unique_test.exs` and `registry/duplicate_test.exs`.
+//!
+//! Patterns and guards of match specifications are closures here: one test for both.
+
+use super::{check, end_of, end_of_process};
+use crabtree::agent;
+use crabtree::prelude::*;
+use crabtree::registry::{self, Event, Registry, RegistryError, match_};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+type Value = (i32, &'static str, i32);
+
+/// A name that no other test has.
+fn fresh(what: &str) -> Name {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{what} {}", NEXT.fetch_add(1, Ordering::Relaxed)).into()
+}
+
+/// Runs the body for registries with 1 and with 8 partitions, as a process each time.
+fn for_each<V: registry::Value>(
+    plan: fn(Name) -> registry::Plan<&'static str, V>,
+    body: impl AsyncFn(Registry<&'static str, V>, usize),
+) {
+    for partitions in [1, 8] {
+        check(async {
+            let registry = plan(fresh("registry"))
+                .partitions(partitions)
+                .start_link()
+                .await
+                .unwrap();
+            body(registry, partitions).await;
+        });
+    }
+}
+
+fn unique<V: registry::Value>(body: impl AsyncFn(Registry<&'static str, V>, usize)) {
+    for_each(registry::unique, body);
+}
+
+fn duplicate<V: registry::Value>(body: impl AsyncFn(Registry<&'static str, V>, usize)) {
+    for_each(registry::duplicate, body);
+}
+
+/// A process that registers and then sleeps; its pid and that of its partition.
+async fn another<V: registry::Value>(registry: &Registry<&'static str, V>, key: &'static str, value: V) -> (Pid, Pid) {
+    let (parent, registry) = (me(), registry.clone());
+    let pid = spawn(async move {
+        send(parent, registry::register(&registry, key, value));
+        process::sleep(secs(1_000_000)).await;
+    });
+    receive! { registered: Result<Pid, RegistryError> => (pid, registered.unwrap()) }
+}
+
+async fn kill(pid: Pid) {
+    process::exit(pid, ExitReason::Kill);
+    end_of(pid).await;
+}
+
+fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+    values.sort();
+    values
+}
+
+async fn settle() {
+    process::sleep(ms(1)).await;
+}
+
+mod both {
+    use super::*;
+
+    // test "starts configured number of partitions"
+    #[test]
+    fn it_has_as_many_partitions_as_were_asked_for() {
+        unique::<()>(async |registry, partitions| {
+            let children = supervisor::which_children(registry.name()).await.unwrap();
+            assert_eq!(children.len(), partitions);
+        });
+        duplicate::<()>(async |registry, partitions| {
+            let children = supervisor::which_children(registry.name()).await.unwrap();
+            assert_eq!(children.len(), partitions);
+        });
+    }
+
+    // "counts 0 keys in an empty registry", "counts the number of keys in a registry"
+    #[test]
+    fn it_counts_registrations() {
+        let body = async |registry: Registry<&'static str, i32>, _| {
+            assert_eq!(registry::count(&registry), 0);
+            registry::register(&registry, "hello", 1).unwrap();
+            registry::register(&registry, "world", 2).unwrap();
+            assert_eq!(registry::count(&registry), 2);
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "links and unlinks on register/unregister"
+    #[test]
+    fn who_has_a_key_is_linked_to_its_partition() {
+        let body = async |registry: Registry<&'static str, ()>, _| {
+            let is_linked = |pid| process::info(me()).unwrap().links.contains(&pid);
+            let partition = registry::register(&registry, "hello", ()).unwrap();
+            assert!(is_linked(partition));
+            assert_eq!(registry::register(&registry, "world", ()), Ok(partition));
+            registry::unregister(&registry, &"hello");
+            assert!(is_linked(partition));
+            registry::unregister(&registry, &"world");
+            assert!(!is_linked(partition));
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "unregisters with no entries"
+    #[test]
+    fn unregistering_what_is_not_there_does_nothing() {
+        let body = async |registry: Registry<&'static str, ()>, _| {
+            registry::unregister(&registry, &"hello");
+            assert_eq!(registry::lookup(&registry, &"hello"), []);
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "unregisters process by key"
+    #[test]
+    fn a_key_is_gone_when_it_is_unregistered_and_others_stay() {
+        let body = async |registry: Registry<&'static str, ()>, _| {
+            registry::register(&registry, "hello", ()).unwrap();
+            registry::register(&registry, "world", ()).unwrap();
+            assert_eq!(sorted(registry::keys(&registry, me())), ["hello", "world"]);
+            registry::unregister(&registry, &"hello");
+            assert_eq!(registry::keys(&registry, me()), ["world"]);
+            registry::unregister(&registry, &"world");
+            assert!(registry::keys(&registry, me()).is_empty());
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "allows listeners"
+    #[test]
+    fn listeners_are_told_of_keys_that_come_and_go() {
+        for plan in [registry::unique::<&str, i32>, registry::duplicate::<&str, i32>] {
+            check(async {
+                let listener = fresh("listener");
+                process::register(me(), &listener).unwrap();
+                let registry = plan(fresh("listened")).listener(&listener).start_link().await.unwrap();
+                let name = registry.name().clone();
+                let (other, _) = another(&registry, "hello", 1).await;
+                let expect = async |expected: Event<&'static str, i32>| {
+                    receive! { event: Event<&'static str, i32> => assert_eq!(event, expected) }
+                };
+                expect(Event::Register {
+                    registry: name.clone(),
+                    key: "hello",
+                    pid: other,
+                    value: 1,
+                })
+                .await;
+                registry::register(&registry, "world", 2).unwrap();
+                expect(Event::Register {
+                    registry: name.clone(),
+                    key: "world",
+                    pid: me(),
+                    value: 2,
+                })
+                .await;
+                registry::unregister(&registry, &"world");
+                expect(Event::Unregister {
+                    registry: name,
+                    key: "world",
+                    pid: me(),
+                })
+                .await;
+            });
+        }
+    }
+
+    // "raises on unknown registry name"
+    #[test]
+    fn a_registry_that_does_not_run_says_so() {
+        check(async {
+            let (registry, _spec) = registry::unique::<&str, ()>(fresh("asleep")).child_spec();
+            let error = registry::register(&registry, "hello", ()).unwrap_err();
+            assert_eq!(error, RegistryError::NotRunning(registry.name().clone()));
+            assert!(error.to_string().contains("unknown registry"), "{error}");
+        });
+    }
+
+    // "clean up registry on process crash"
+    #[test]
+    fn keys_go_with_their_processes() {
+        let body = async |registry: Registry<&'static str, ()>, _| {
+            let (first, _) = another(&registry, "hello", ()).await;
+            let (second, _) = another(&registry, "world", ()).await;
+            kill(first).await;
+            kill(second).await;
+            settle().await;
+            assert_eq!(registry::count(&registry), 0);
+            assert!(registry::keys(&registry, first).is_empty());
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "empty list for empty registry", "select all"
+    #[test]
+    fn select_sees_every_registration() {
+        let body = async |registry: Registry<&'static str, i32>, _| {
+            let all = || sorted(registry::select(&registry, |key, pid, value| Some((*key, pid, *value))));
+            assert_eq!(all(), []);
+            registry::register(&registry, "hello", 1).unwrap();
+            registry::register(&registry, "world", 2).unwrap();
+            assert_eq!(all(), [("hello", me(), 1), ("world", me(), 2)]);
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "select supports full match specs", "… guard conditions", "… allows multiple specs"; "count_select …" likewise
+    #[test]
+    fn select_chooses_by_key_pid_and_value_and_makes_what_is_wanted() {
+        let body = async |registry: Registry<&'static str, Value>, _| {
+            registry::register(&registry, "hello", (1, "atom", 1)).unwrap();
+            registry::register(&registry, "world", (3, "atom", 2)).unwrap();
+            let by_key = registry::select(&registry, |key, _, value| (*key == "hello").then_some(value.0));
+            assert_eq!(by_key, [1]);
+            let by_guard = registry::select(&registry, |key, _, value| (value.2 > 1).then_some(*key));
+            assert_eq!(by_guard, ["world"]);
+            let either = |key: &&str, _: Pid, value: &Value| *key == "hello" || value.2 == 2;
+            assert_eq!(registry::count_select(&registry, either), 2);
+            let me = me();
+            assert_eq!(registry::count_select(&registry, |_, pid, _| pid == me), 2);
+            assert_eq!(registry::count_select(&registry, |_, _, value| value.1 != "atom"), 0);
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // "supports reserved keys", "uses exact complex keys in lookup and match"
+    #[test]
+    fn keys_are_compared_as_their_type_says() {
+        check(async {
+            let registry = registry::duplicate(fresh("exact")).start_link().await.unwrap();
+            registry::register(&registry, ("_", "topic"), 1).unwrap();
+            registry::register(&registry, ("other", "topic"), 2).unwrap();
+            assert_eq!(registry::lookup(&registry, &("_", "topic")), [(me(), 1)]);
+            assert_eq!(registry::count_match(&registry, &("_", "topic"), |_| true), 1);
+        });
+    }
+
+    // Registry.put_meta, Registry.meta, and the option :meta
+    #[test]
+    fn metadata_is_kept_with_its_type() {
+        check(async {
+            let plan = registry::unique::<&str, ()>(fresh("meta")).meta("colour", "red");
+            let registry = plan.start_link().await.unwrap();
+            assert_eq!(registry::meta::<&str, _, _>(&registry, "colour"), Some("red"));
+            assert_eq!(registry::meta::<i32, _, _>(&registry, "colour"), None);
+            registry::put_meta(&registry, "colour", 7);
+            assert_eq!(registry::meta::<i32, _, _>(&registry, "colour"), Some(7));
+            assert_eq!(registry::meta::<i32, _, _>(&registry, "size"), None);
+        });
+    }
+
+    // Registry.register: "linked to the caller: if the registry terminates, so do those who registered"
+    #[test]
+    fn a_restarted_registry_is_empty_and_those_who_had_keys_are_gone() {
+        check(async {
+            let (registry, spec) = registry::duplicate::<&str, ()>(fresh("restarted"))
+                .partitions(2)
+                .child_spec();
+            let sup = Supervisor::new(Strategy::OneForOne)
+                .child(spec)
+                .start_link()
+                .await
+                .unwrap();
+            let (owner, partition) = another(&registry, "hello", ()).await;
+            kill(partition).await;
+            end_of(owner).await;
+            supervisor::which_children(registry.name()).await.unwrap();
+            settle().await;
+            assert_eq!(registry::count(&registry), 0);
+            registry::register(&registry, "hello", ()).unwrap();
+            registry::unregister(&registry, &"hello");
+            supervisor::stop(&sup).await.unwrap();
+        });
+    }
+
+    #[test]
+    fn many_owners_of_one_key_are_cleaned_up_in_linear_time() {
+        check(async {
+            let registry = registry::duplicate::<&str, ()>(fresh("crowd"))
+                .start_link()
+                .await
+                .unwrap();
+            let owners: Vec<Pid> = (0..20_000)
+                .map(|_| {
+                    let registry = registry.clone();
+                    spawn(async move {
+                        registry::register(&registry, "crowd", ()).unwrap();
+                        process::sleep(secs(1_000_000)).await;
+                    })
+                })
+                .collect();
+            settle().await;
+            assert_eq!(registry::count(&registry), 20_000);
+            owners.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
+            settle().await;
+            assert_eq!(registry::count(&registry), 0);
+        });
+    }
+}
+
+mod unique {
+    use super::*;
+
+    // "has unique registrations"
+    #[test]
+    fn a_key_belongs_to_one_process() {
+        unique(async |registry, _| {
+            registry::register(&registry, "hello", 1).unwrap();
+            assert_eq!(registry::keys(&registry, me()), ["hello"]);
+            let error = registry::register(&registry, "hello", 2).unwrap_err();
+            assert_eq!(
+                error,
+                RegistryError::AlreadyRegistered {
+                    key: "\"hello\"".into(),
+                    pid: me()
+                }
+            );
+            assert_eq!(registry::keys(&registry, me()), ["hello"]);
+            registry::register(&registry, "world", 1).unwrap();
+            assert_eq!(sorted(registry::keys(&registry, me())), ["hello", "world"]);
+        });
+    }
+
+    // "has unique registrations across processes"
+    #[test]
+    fn a_key_of_another_process_is_refused_and_leaves_no_link() {
+        unique(async |registry, _| {
+            let (other, _) = another(&registry, "hello", 1).await;
+            let links = process::info(me()).unwrap().links;
+            let error = registry::register(&registry, "hello", 2).unwrap_err();
+            assert_eq!(
+                error,
+                RegistryError::AlreadyRegistered {
+                    key: "\"hello\"".into(),
+                    pid: other
+                }
+            );
+            assert!(registry::keys(&registry, me()).is_empty());
+            assert_eq!(process::info(me()).unwrap().links, links);
+            assert_eq!(registry::lookup(&registry, &"hello"), [(other, 1)]);
+        });
+    }
+
+    // "has unique registrations even if partition is delayed"
+    #[test]
+    fn the_key_of_a_dead_process_can_be_taken_before_it_was_cleaned_up() {
+        unique(async |registry, _| {
+            let (other, partition) = another(&registry, "hello", 1).await;
+            sys::suspend(partition).await.unwrap();
+            kill(other).await;
+            assert_eq!(registry::lookup(&registry, &"hello"), []);
+            registry::register(&registry, "hello", 2).unwrap();
+            assert_eq!(registry::lookup(&registry, &"hello"), [(me(), 2)]);
+            sys::resume(partition).await.unwrap();
+            settle().await;
+            assert_eq!(registry::lookup(&registry, &"hello"), [(me(), 2)]);
+        });
+    }
+
+    // "doesn't grow ets on already_registered", "… across processes"
+    #[test]
+    fn a_refused_registration_leaves_nothing() {
+        unique(async |registry, _| {
+            registry::register(&registry, "hello", 1).unwrap();
+            for _ in 0..10 {
+                registry::register(&registry, "hello", 2).unwrap_err();
+            }
+            assert_eq!(registry::count(&registry), 1);
+            assert_eq!(registry::values(&registry, &"hello", me()), [1]);
+        });
+    }
+
+    // "supports match patterns", "supports guard conditions", "count_match supports …"
+    #[test]
+    fn match_chooses_by_value() {
+        unique(async |registry, _| {
+            let value = (1, "atom", 2);
+            registry::register(&registry, "hello", value).unwrap();
+            let found = [(me(), value)];
+            assert_eq!(match_(&registry, &"hello", |value| matches!(value, (1, _, _))), found);
+            assert_eq!(
+                match_(&registry, &"hello", |value| matches!(value, (_, "atom", _))),
+                found
+            );
+            assert_eq!(match_(&registry, &"hello", |(_, _, n)| *n > 1), found);
+            assert_eq!(match_(&registry, &"hello", |(_, _, n)| *n > 2), []);
+            assert_eq!(match_(&registry, &"_", |_: &Value| true), []);
+            assert_eq!(registry::count_match(&registry, &"hello", |(a, _, b)| a < b), 1);
+            assert_eq!(registry::count_match(&registry, &"hello", |(a, _, b)| a == b), 0);
+        });
+    }
+
+    // "unregister_match supports patterns", "unregister_match supports guards", "… tricky keys"
+    #[test]
+    fn unregister_match_spares_other_values_and_keys() {
+        unique(async |registry, _| {
+            let value = (1, "atom", 1);
+            registry::register(&registry, "hello", value).unwrap();
+            registry::register(&registry, "_", value).unwrap();
+            registry::unregister_match(&registry, &"hello", |(n, _, _)| *n == 2);
+            assert_eq!(registry::lookup(&registry, &"hello"), [(me(), value)]);
+            registry::unregister_match(&registry, &"hello", |(n, _, _)| *n < 2);
+            assert_eq!(registry::lookup(&registry, &"hello"), []);
+            assert_eq!(registry::keys(&registry, me()), ["_"]);
+        });
+    }
+
+    // "updates current process value"
+    #[test]
+    fn only_the_owner_updates_a_value() {
+        unique(async |registry, _| {
+            let refused = Err(RegistryError::NotRegistered {
+                key: "\"hello\"".into(),
+            });
+            assert_eq!(registry::update_value(&registry, &"hello", |_| unreachable!()), refused);
+            another(&registry, "hello", 1).await;
+            assert_eq!(registry::update_value(&registry, &"hello", |_| unreachable!()), refused);
+            registry::register(&registry, "world", 1).unwrap();
+            assert_eq!(registry::update_value(&registry, &"world", |n| n + 1), Ok((2, 1)));
+            assert_eq!(registry::lookup(&registry, &"world"), [(me(), 2)]);
+        });
+    }
+
+    // "dispatches to a single key"
+    #[test]
+    fn dispatch_reaches_the_process_under_a_key_and_nobody_under_none() {
+        unique(async |registry, _| {
+            registry::dispatch(&registry, &"hello", |_| unreachable!("nobody is there"));
+            registry::register(&registry, "hello", 7).unwrap();
+            registry::dispatch(&registry, &"hello", |entries| {
+                for (pid, value) in entries {
+                    send(*pid, ("dispatch", *value));
+                }
+            });
+            receive! { ("dispatch", value): (&str, i32) => assert_eq!(value, 7) }
+        });
+    }
+
+    // "via callbacks"
+    #[test]
+    fn a_server_is_addressed_by_a_key() {
+        unique::<()>(async |registry, _| {
+            let agent = agent::start_link(|| 0).await.unwrap();
+            registry::via(&registry, "hello").register(agent).unwrap();
+            let address = registry::via(&registry, "hello").of::<agent::State<i32>>();
+            agent::update(&address, |n| *n += 1).await.unwrap();
+            assert_eq!(agent::get(&address, |n| *n).await, Ok(1));
+            let other = agent::start_link(|| 0).await.unwrap();
+            let error = registry::via(&registry, "hello").register(other).unwrap_err();
+            assert_eq!(
+                error,
+                RegistryError::AlreadyRegistered {
+                    key: "\"hello\"".into(),
+                    pid: agent.pid()
+                }
+            );
+            agent::stop(agent).await.unwrap();
+            let error = agent::get(&address, |n| *n).await.unwrap_err();
+            assert!(error.request.contains("via("), "{error}");
+        });
+    }
+
+    // "uses value provided in via"
+    #[test]
+    fn a_via_carries_a_value() {
+        unique(async |registry, _| {
+            let agent = agent::start_link(|| 0).await.unwrap();
+            registry::via_value(&registry, "hello", 7).register(agent).unwrap();
+            assert_eq!(registry::lookup(&registry, &"hello"), [(agent.pid(), 7)]);
+        });
+    }
+
+    #[test]
+    fn a_dead_process_cannot_be_registered_and_leaves_nothing() {
+        unique::<()>(async |registry, _| {
+            let dead = spawn(async {});
+            end_of(dead).await;
+            let error = registry::via(&registry, "hello").register(dead).unwrap_err();
+            assert_eq!(error, RegistryError::NoProc(dead));
+            assert_eq!(registry::count(&registry), 0);
+        });
+    }
+}
+
+mod duplicate {
+    use super::*;
+
+    // "has duplicate registrations"
+    #[test]
+    fn a_process_can_have_a_key_several_times() {
+        duplicate(async |registry, _| {
+            registry::register(&registry, "hello", 1).unwrap();
+            registry::register(&registry, "hello", 1).unwrap();
+            registry::register(&registry, "world", 1).unwrap();
+            assert_eq!(sorted(registry::keys(&registry, me())), ["hello", "hello", "world"]);
+            assert_eq!(registry::values(&registry, &"hello", me()), [1, 1]);
+        });
+    }
+
+    // "has duplicate registrations across processes"
+    #[test]
+    fn a_key_belongs_to_many_processes() {
+        duplicate(async |registry, _| {
+            let (other, _) = another(&registry, "hello", 1).await;
+            assert!(registry::keys(&registry, me()).is_empty());
+            registry::register(&registry, "hello", 2).unwrap();
+            let found = sorted(registry::lookup(&registry, &"hello"));
+            assert_eq!(found, sorted(vec![(me(), 2), (other, 1)]));
+        });
+    }
+
+    // "unregisters by key"
+    #[test]
+    fn unregistering_a_key_takes_all_its_registrations() {
+        duplicate(async |registry, _| {
+            for key in ["hello", "hello", "world"] {
+                registry::register(&registry, key, ()).unwrap();
+            }
+            registry::unregister(&registry, &"hello");
+            assert_eq!(registry::keys(&registry, me()), ["world"]);
+            assert_eq!(registry::count(&registry), 1);
+        });
+    }
+
+    // "dispatches to multiple keys in serial"
+    #[test]
+    fn dispatch_runs_in_the_caller() {
+        duplicate(async |registry, _| {
+            let parent = me();
+            for (key, value) in [("hello", 1), ("hello", 2), ("world", 3)] {
+                registry::register(&registry, key, value).unwrap();
+            }
+            registry::dispatch(&registry, &"hello", |entries| {
+                assert_eq!(me(), parent);
+                entries.iter().for_each(|(pid, value)| send(*pid, *value));
+            });
+            assert_eq!(format!("{:?}", process::flush()), "[1, 2]");
+        });
+    }
+
+    // "dispatches to multiple keys in parallel"
+    #[test]
+    fn a_parallel_dispatch_runs_in_tasks_when_there_are_partitions() {
+        duplicate(async |registry, partitions| {
+            let parent = me();
+            registry::dispatch_parallel(&registry, &"hello", |_| unreachable!("nobody is there")).await;
+            for (key, value) in [("hello", 1), ("hello", 2), ("world", 3)] {
+                registry::register(&registry, key, value).unwrap();
+            }
+            let publish = move |entries: &[(Pid, i32)]| {
+                assert_eq!(me() == parent, partitions == 1);
+                entries.iter().for_each(|(pid, value)| send(*pid, *value));
+            };
+            registry::dispatch_parallel(&registry, &"hello", publish).await;
+            assert_eq!(format!("{:?}", process::flush()), "[1, 2]");
+        });
+    }
+
+    #[test]
+    fn a_panic_in_a_parallel_dispatch_is_one_of_the_caller() {
+        check(async {
+            let reason = end_of_process(async {
+                let registry = registry::duplicate(fresh("panic"))
+                    .partitions(2)
+                    .start_link()
+                    .await
+                    .unwrap();
+                registry::register(&registry, "hello", ()).unwrap();
+                registry::dispatch_parallel(&registry, &"hello", |_| panic!("oops")).await;
+            });
+            assert!(reason.await.to_string().contains("oops"));
+        });
+    }
+
+    // "supports match patterns", "supports guards", "count_match supports …"
+    #[test]
+    fn match_chooses_by_value() {
+        duplicate(async |registry, _| {
+            let (one, two) = ((1, "atom", 1), (2, "atom", 2));
+            registry::register(&registry, "hello", one).unwrap();
+            registry::register(&registry, "hello", two).unwrap();
+            assert_eq!(
+                match_(&registry, &"hello", |value| matches!(value, (1, _, _))),
+                [(me(), one)]
+            );
+            assert_eq!(
+                match_(&registry, &"hello", |(a, _, b)| a == b),
+                [(me(), one), (me(), two)]
+            );
+            assert_eq!(match_(&registry, &"hello", |(n, _, _)| *n > 3), []);
+            assert_eq!(
+                registry::count_match(&registry, &"hello", |(n, _, _): &Value| *n < 3),
+                2
+            );
+        });
+    }
+
+    // "unregister_match supports patterns", "unregister_match supports guards"
+    #[test]
+    fn unregister_match_takes_only_what_is_wanted() {
+        duplicate(async |registry, _| {
+            let (one, two) = ((1, "atom", 1), (2, "atom", 2));
+            registry::register(&registry, "hello", one).unwrap();
+            registry::register(&registry, "hello", two).unwrap();
+            registry::unregister_match(&registry, &"hello", |(n, _, _)| *n == 2);
+            assert_eq!(registry::lookup(&registry, &"hello"), [(me(), one)]);
+            registry::register(&registry, "hello", two).unwrap();
+            registry::unregister_match(&registry, &"hello", |(_, text, _)| *text == "atom");
+            assert_eq!(registry::lookup(&registry, &"hello"), []);
+        });
+    }
+
+    // "raises if attempt to be used on via"
+    #[test]
+    fn its_keys_are_no_names() {
+        duplicate::<()>(async |registry, _| {
+            let error = registry::via(&registry, "hello").register(me()).unwrap_err();
+            assert_eq!(error, RegistryError::NotUnique(registry.name().clone()));
+        });
+    }
+
+    // "update_value is not supported"
+    #[test]
+    fn its_values_cannot_be_updated() {
+        duplicate(async |registry, _| {
+            registry::register(&registry, "hello", 1).unwrap();
+            let error = registry::update_value(&registry, &"hello", |n| n + 1).unwrap_err();
+            assert_eq!(error, RegistryError::NotUnique(registry.name().clone()));
+        });
+    }
+}
