@@ -309,7 +309,22 @@ async fn a_restart_on_request_is_no_death() {
 async fn a_session_compiles_no_dependency_and_ends_a_cell_that_runs_forever() {
     use std::os::unix::fs::MetadataExt as _;
     let mut notebook = Notebook::open();
-    notebook.ok("let x = 1;").await;
+    let helper = tempfile::tempdir().unwrap();
+    std::fs::create_dir(helper.path().join("src")).unwrap();
+    std::fs::write(helper.path().join("src/lib.rs"), "pub fn seven() -> i32 { 7 }").unwrap();
+    let manifest = "[package]\nname = \"helper\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\nlibc = \"0.2\"\n[workspace]\n";
+    std::fs::write(helper.path().join("Cargo.toml"), manifest).unwrap();
+    let first = notebook.ok("me()").await.result();
+    let code = format!(
+        ":dep helper = {{ path = {:?} }}\nlet seven = helper::seven(); (seven, me())",
+        helper.path()
+    );
+    let second = notebook.ok(&code).await.result();
+    assert_eq!(
+        second,
+        first.map(|pid| format!("(7, {pid})")),
+        "an added dependency leaves the host as it is"
+    );
     let target = cache::Toolchain::find().unwrap().target;
     let sessions = cache::root().unwrap().join("sessions");
     let mut libraries = 0;

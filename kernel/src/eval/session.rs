@@ -113,10 +113,12 @@ impl Session {
             code,
             mut notes,
             needs_types,
+            commands,
         } = rewrite(code, plan.edits);
-        if needs_types {
+        if needs_types || commands {
             self.see();
         }
+        let _normal = commands.then(environment::normal);
         if self.link.take_died() {
             notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
             self.replace_host();

@@ -22,8 +22,10 @@ pub(crate) struct Cell {
     pub(crate) code: Rewritten,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
-    /// Whether the types of variables have to be found out, or evcxr is told to change something.
+    /// Whether the types of variables have to be found out.
     pub(crate) needs_types: bool,
+    /// Whether evcxr is told something, which may change what the cell is compiled with.
+    pub(crate) commands: bool,
 }
 
 /// What a cell asks to be done before its code runs.
@@ -48,8 +50,9 @@ pub(crate) fn request(code: &str) -> Option<Request> {
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
     let mut needs_types = false;
+    let mut commands = false;
     for line in command_lines(code) {
-        needs_types |= code[line.clone()].trim_start().starts_with(':');
+        commands |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
@@ -75,6 +78,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         code: Rewritten::new(code, edits),
         notes,
         needs_types,
+        commands,
     }
 }
 
