@@ -68,11 +68,17 @@ struct PlaceArgs {
 impl From<InstallArgs> for InstallOptions {
     fn from(args: InstallArgs) -> InstallOptions {
         let scope = match args.place {
-            PlaceArgs { prefix: Some(prefix), .. } => Scope::Prefix(prefix),
+            PlaceArgs {
+                prefix: Some(prefix), ..
+            } => Scope::Prefix(prefix),
             PlaceArgs { sys_prefix: true, .. } => Scope::SysPrefix,
             PlaceArgs { .. } => Scope::User,
         };
-        InstallOptions { scope, name: args.name, display_name: args.display_name }
+        InstallOptions {
+            scope,
+            name: args.name,
+            display_name: args.display_name,
+        }
     }
 }
 

@@ -289,6 +289,70 @@ async fn a_host_that_dies_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_restart_on_request_is_no_death() {
+    let mut notebook = Notebook::open();
+    notebook.ok("struct Kept; let gone = 1;").await;
+    let ran = notebook
+        .ok(":restart\nlet _kept = Kept; println!(\"{}\", 1 + 1);")
+        .await;
+    assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("2\n", ""));
+    let (error, _) = notebook.err("gone").await;
+    assert!(error.evalue.contains("cannot find value `gone`"), "{}", error.evalue);
+    let ran = notebook.ok(":clear\nprintln!(\"{}\", me());").await;
+    assert_eq!(ran.stderr(), "");
+    let (error, _) = notebook.err("Kept").await;
+    assert!(error.evalue.contains("cannot find"), "{}", error.evalue);
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn a_session_compiles_no_dependency_and_ends_a_cell_that_runs_forever() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut notebook = Notebook::open();
+    let helper = tempfile::tempdir().unwrap();
+    std::fs::create_dir(helper.path().join("src")).unwrap();
+    std::fs::write(helper.path().join("src/lib.rs"), "pub fn seven() -> i32 { 7 }").unwrap();
+    let manifest = "[package]\nname = \"helper\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\nlibc = \"0.2\"\n[workspace]\n";
+    std::fs::write(helper.path().join("Cargo.toml"), manifest).unwrap();
+    let first = notebook.ok("me()").await.result();
+    let code = format!(
+        ":dep helper = {{ path = {:?} }}\nlet seven = helper::seven(); (seven, me())",
+        helper.path()
+    );
+    let second = notebook.ok(&code).await.result();
+    assert_eq!(
+        second,
+        first.map(|pid| format!("(7, {pid})")),
+        "an added dependency leaves the host as it is"
+    );
+    let target = cache::Toolchain::find().unwrap().target;
+    let sessions = cache::root().unwrap().join("sessions");
+    let mut libraries = 0;
+    for session in std::fs::read_dir(sessions).unwrap().flatten() {
+        let library = session
+            .path()
+            .join("ctx/target")
+            .join(&target)
+            .join("debug/deps/libcrabtree.so");
+        if let Ok(library) = std::fs::metadata(library) {
+            assert!(library.nlink() > 1, "a session has compiled a library of its own");
+            libraries += 1;
+        }
+    }
+    assert!(libraries > 0, "this session has one");
+
+    let forever = notebook.engine.execute(CellId(9), 9, "loop {}".to_owned());
+    let closing = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        notebook.engine.shutdown().await;
+    };
+    let (outcome, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(forever, closing) })
+        .await
+        .expect("a shutdown waits for no cell");
+    assert_eq!(outcome, Outcome::Aborted);
+}
+
+#[tokio::test]
 async fn what_is_printed_past_the_runtime_is_captured() {
     let mut notebook = Notebook::open();
     let ran = notebook

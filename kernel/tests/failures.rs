@@ -48,7 +48,7 @@ fn a_cell_that_fails_keeps_variables_and_processes() {
         assert_eq!(panic.stream("stderr"), "", "the panic is told once, as the error");
 
         let question = session.fail("let n: i32 = \"seven\".parse()?;").await;
-        assert!(question.error().1.contains("invalid digit"), "{:?}", question.error());
+        assert!(question.error().1.contains("InvalidDigit"), "{:?}", question.error());
 
         let exit = session.fail("exit(\"done for\");").await;
         assert!(exit.error().1.contains("done for"), "{:?}", exit.error());

@@ -2,30 +2,26 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use common::{Control, Kernel, Message, Shell, in_session};
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kernel_info_is_answered_within_a_second_of_the_start_on_shell_and_control() {
-    for channel in [Shell, Control] {
-        let started = Instant::now();
-        let mut kernel = Kernel::start().await;
-        let info = kernel.ask(channel, "kernel_info_request", json!({})).await;
-        let took = started.elapsed();
-        assert!(took < Duration::from_secs(1), "{channel:?}: {took:?}");
-        assert_eq!(
-            (&info["status"], &info["implementation"]),
-            (&json!("ok"), &json!("crabtree"))
-        );
-        let language = &info["language_info"];
-        assert_eq!(
-            (&language["name"], &language["file_extension"]),
-            (&json!("rust"), &json!(".rs"))
-        );
-        assert!(info["protocol_version"].as_str().unwrap().starts_with("5."));
-    }
+#[test]
+fn kernel_info_says_what_front_ends_need_on_shell_and_control() {
+    in_session(async |kernel| {
+        for channel in [Shell, Control] {
+            let info = kernel.ask(channel, "kernel_info_request", json!({})).await;
+            assert_eq!(
+                (&info["status"], &info["implementation"]),
+                (&json!("ok"), &json!("crabtree"))
+            );
+            let language = &info["language_info"];
+            assert_eq!(
+                (&language["name"], &language["file_extension"]),
+                (&json!("rust"), &json!(".rs"))
+            );
+            assert!(info["protocol_version"].as_str().unwrap().starts_with("5."));
+        }
+    });
 }
 
 #[test]

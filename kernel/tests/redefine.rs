@@ -20,11 +20,18 @@ async fn a_variable_of_a_changed_type_is_lost_with_a_note_and_others_stay() {
     assert_eq!(redefined.reply["status"], "ok", "{redefined:?}");
     let notes = redefined.stream("stderr");
     for lost in ["foo", "holder"] {
-        assert!(notes.contains(&format!("variable {lost} was redefined")), "{lost}: {notes}");
+        assert!(
+            notes.contains(&format!("variable {lost} was redefined")),
+            "{lost}: {notes}"
+        );
     }
     assert!(!notes.contains("plain"), "{notes}");
     assert_eq!(kernel.value("plain.0").await, "7");
-    assert_eq!(kernel.value("boxed.is::<Foo>()").await, "false", "the box holds a Foo of before");
+    assert_eq!(
+        kernel.value("boxed.is::<Foo>()").await,
+        "false",
+        "the box holds a Foo of before"
+    );
     let gone = kernel.execute("foo.x").await;
     assert_eq!(gone.reply["status"], "error");
     assert_eq!(
@@ -47,7 +54,9 @@ async fn a_message_of_a_changed_type_does_not_match_in_an_older_process() {
              (from, \"done\"): (Pid, &str) => send(from, \"done\"),\n} } });",
         )
         .await;
-    kernel.run("send(taker, Order::new(5)); send(taker, (me(), \"done\")); receive! { \"done\" => () }").await;
+    kernel
+        .run("send(taker, Order::new(5)); send(taker, (me(), \"done\")); receive! { \"done\" => () }")
+        .await;
     kernel
         .run("#[derive(Debug)]\nstruct Order { amount: String }\nimpl Order { fn new(n: &str) -> Self { Order { amount: n.into() } } }")
         .await;
@@ -65,7 +74,9 @@ async fn a_message_of_a_changed_type_does_not_match_in_an_older_process() {
 async fn traits_functions_and_impls_can_be_redefined_in_turn() {
     let mut kernel = Kernel::start().await;
     kernel.run("trait Shape { fn area(&self) -> f64; }\nstruct Square(f64);\nimpl Shape for Square { fn area(&self) -> f64 { self.0 * self.0 } }").await;
-    kernel.run("let shape: Box<dyn Shape> = Box::new(Square(2.0)); let side = 3.0;").await;
+    kernel
+        .run("let shape: Box<dyn Shape> = Box::new(Square(2.0)); let side = 3.0;")
+        .await;
     assert_eq!(kernel.value("shape.area()").await, "4.0");
     kernel
         .run(
@@ -74,11 +85,19 @@ async fn traits_functions_and_impls_can_be_redefined_in_turn() {
         )
         .await;
     let lost = kernel.execute("shape.area()").await;
-    assert_eq!(lost.reply["status"], "error", "a box of the old trait has the old table of methods");
+    assert_eq!(
+        lost.reply["status"], "error",
+        "a box of the old trait has the old table of methods"
+    );
     kernel.run("let shape: Box<dyn Shape> = Box::new(Square(side));").await;
-    assert_eq!(kernel.value("shape.name() + &shape.area().to_string()").await, "\"square9\"");
+    assert_eq!(
+        kernel.value("shape.name() + &shape.area().to_string()").await,
+        "\"square9\""
+    );
     kernel.run("fn make() -> impl Fn() -> i32 { || 1 }").await;
     assert_eq!(kernel.value("make()()").await, "1");
-    kernel.run("fn make() -> impl Fn() -> i32 { let n = vec![2]; move || n[0] }").await;
+    kernel
+        .run("fn make() -> impl Fn() -> i32 { let n = vec![2]; move || n[0] }")
+        .await;
     assert_eq!(kernel.value("make()()").await, "2");
 }

@@ -131,7 +131,7 @@ fn a_failing_cell_ends_the_run_and_is_told() {
     for part in [
         "n.ipynb: code cell 2 of 3 (id b) failed",
         "2 | let n: i32 = \"seven\".parse()?;",
-        "invalid digit",
+        "InvalidDigit",
     ] {
         assert!(told.contains(part), "{part} in {told}");
     }

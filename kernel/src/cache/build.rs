@@ -181,8 +181,14 @@ fn of_this_version(name: &str) -> bool {
 }
 
 fn run_cargo(template: &Path, toolchain: &Toolchain, report: &mut dyn Report) -> Result<()> {
+    // evcxr has cargo describe the dependencies for all platforms, which needs them all to be here.
+    cargo(template, toolchain, &["fetch"], report)?;
+    cargo(template, toolchain, &["build", "--target", &toolchain.target], report)
+}
+
+fn cargo(template: &Path, toolchain: &Toolchain, arguments: &[&str], report: &mut dyn Report) -> Result<()> {
     let mut cargo = Command::new(&toolchain.cargo)
-        .args(["build", "--target", &toolchain.target])
+        .args(arguments)
         .current_dir(template)
         // As evcxr calls it.
         .env("CARGO_TARGET_DIR", "target")
@@ -221,7 +227,10 @@ fn run_cargo(template: &Path, toolchain: &Toolchain, report: &mut dyn Report) ->
         }
     }
     if !cargo.wait()?.success() {
-        bail!("the runtime for cells does not build; cargo says:\n{log}");
+        bail!(
+            "the runtime for cells does not build; `cargo {}` says:\n{log}",
+            arguments.join(" ")
+        );
     }
     Ok(())
 }

@@ -11,7 +11,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The directory of evcxr's crate, and that of its configuration.
 const EVCXR_DIRS: [&str; 2] = ["EVCXR_TMPDIR", "EVCXR_CONFIG_DIR"];
@@ -20,7 +20,8 @@ const CARGO_NET_OFFLINE: &str = "CARGO_NET_OFFLINE";
 /// Where rust-analyzer finds the sources of the standard library.
 const RUST_SRC_PATH: &str = "RUST_SRC_PATH";
 
-static STARTING: Mutex<()> = Mutex::new(());
+/// Written to by a session that starts.
+static ENVIRONMENT: RwLock<()> = RwLock::new(());
 
 /// A changed environment. When dropped, it is a normal one again, except that rust-analyzer gets
 /// the given sources of the standard library.
@@ -28,25 +29,25 @@ pub(super) struct Blind {
     cargo_home: Option<OsString>,
     offline: Option<OsString>,
     library: PathBuf,
-    _starting: MutexGuard<'static, ()>,
+    _changed: RwLockWriteGuard<'static, ()>,
 }
 
 /// Waits until no session of this process is starting, and keeps others from it: the environment
 /// is a normal one meanwhile.
-pub(super) fn normal() -> MutexGuard<'static, ()> {
-    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn normal() -> RwLockReadGuard<'static, ()> {
+    ENVIRONMENT.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Blind {
     /// Prepares the start of evcxr in `crate_dir`. rust-analyzer finds `no_library` now, and
     /// `library` later.
     pub(super) fn new(crate_dir: &Path, no_library: &Path, library: &Path) -> Blind {
-        let starting = normal();
+        let changed = ENVIRONMENT.write().unwrap_or_else(PoisonError::into_inner);
         let blind = Blind {
             cargo_home: std::env::var_os(CARGO_HOME),
             offline: std::env::var_os(CARGO_NET_OFFLINE),
             library: library.to_owned(),
-            _starting: starting,
+            _changed: changed,
         };
         for name in EVCXR_DIRS {
             set(name, Some(crate_dir.as_os_str()));

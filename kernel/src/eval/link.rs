@@ -22,6 +22,9 @@ use super::{CellId, Event, MimeBundle, StreamName};
 /// How long to wait for the last of a host's standard error. Only a host that died leaves us waiting.
 const STDERR_GRACE: Duration = Duration::from_millis(300);
 
+/// How long a host may take to end that was killed.
+const HOST_GRACE: Duration = Duration::from_secs(5);
+
 /// The number of cells that the session runs for itself; nothing that they do is shown.
 pub(super) const OWN_CELL: u64 = u64::MAX;
 
@@ -144,6 +147,23 @@ impl Link {
     /// Whether a host died since the last call.
     pub(super) fn take_died(&self) -> bool {
         std::mem::take(&mut self.state().died)
+    }
+
+    /// Waits for the end of a host that was told to end; nobody is told of it.
+    pub(super) fn wait_until_gone(&self) {
+        let mut state = self.state();
+        let deadline = Instant::now() + HOST_GRACE;
+        while state.host.is_some() {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                break;
+            };
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.host = None;
+        state.died = false;
+        state.processes = 0;
+        state.generation += 1;
     }
 
     /// How many processes there were at the last count.

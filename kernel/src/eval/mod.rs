@@ -215,8 +215,12 @@ impl Worker {
             if self.control.state().closing {
                 return;
             }
-            if started.is_err() {
+            if started.is_err() || rewrite::request(&job.code) == Some(rewrite::Request::Clear) {
+                // The old session must be gone, its host with it, before a new one begins.
+                self.control.state().session = None;
+                self.session = None;
                 started = self.start();
+                warm = false;
             }
             let outcome = match (&started, &mut self.session) {
                 (Err(error), _) => outcome::failed("StartError", format!("{error:#}")),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use crabtree_link::LINK_ENV;
@@ -14,7 +14,7 @@ use super::environment::{self, Blind};
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
 use super::redefine::Definitions;
-use super::rewrite::{Cell, asks_to_clear, rewrite, split};
+use super::rewrite::{Cell, Request, request, rewrite, split};
 use super::{CellId, Event, MimeBundle, Outcome, StreamName, outcome, report};
 use crate::cache::{Prepared, SessionDir};
 
@@ -105,21 +105,23 @@ impl Session {
     /// Runs a cell. `interrupted` tells whether it is to end.
     pub(super) fn execute(&mut self, cell: CellId, count: u32, code: &str, interrupted: &dyn Fn() -> bool) -> Outcome {
         let CellId(id) = cell;
-        if asks_to_clear(code) {
-            self.clear();
+        if request(code) == Some(Request::Restart) {
+            self.replace_host();
         }
         let plan = self.definitions.plan(code, &split(code));
         let Cell {
             code,
             mut notes,
             needs_types,
+            commands,
         } = rewrite(code, plan.edits);
-        if needs_types {
+        if needs_types || commands {
             self.see();
         }
+        let _normal = commands.then(environment::normal);
         if self.link.take_died() {
             notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
-            self.command(":restart");
+            self.replace_host();
         }
         let variables = self.variables();
         self.listings.begin(id, count, code.clone());
@@ -194,20 +196,15 @@ impl Session {
         }
     }
 
-    /// Forgets everything and starts again.
-    fn clear(&mut self) {
-        self.command(":clear");
-        self.definitions = Definitions::default();
-        self.link.begin(OWN_CELL);
-        self.command(PRELUDE);
-        self.link.end(OWN_CELL);
-    }
-
-    /// Has evcxr do something that ends the present host or needs none.
-    fn command(&mut self, command: &str) {
-        // If it fails, so does the cell that follows, and that is told.
-        let _ = self.evcxr.execute(command);
-        self.link.take_died();
+    /// Ends the host, if it has not died, and starts a new one.
+    fn replace_host(&mut self) {
+        // evcxr's own `:restart` keeps the names of variables whose values are gone. When it finds the
+        // host dead, it forgets them.
+        let host = self.host();
+        let _ = host.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        self.link.wait_until_gone();
+        // If it does not work, neither does the cell that follows, and that is told.
+        let _ = self.evcxr.execute("();");
     }
 }
 

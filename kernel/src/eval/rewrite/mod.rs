@@ -22,21 +22,37 @@ pub(crate) struct Cell {
     pub(crate) code: Rewritten,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
-    /// Whether the types of variables have to be found out, or evcxr is told to change something.
+    /// Whether the types of variables have to be found out.
     pub(crate) needs_types: bool,
+    /// Whether evcxr is told something, which may change what the cell is compiled with.
+    pub(crate) commands: bool,
 }
 
-/// Whether a cell asks evcxr to forget everything.
-pub(crate) fn asks_to_clear(code: &str) -> bool {
-    command_lines(code).any(|line| matches!(Command::parse(&code[line]), Command::Clear))
+/// What a cell asks to be done before its code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Request {
+    /// `:restart`: a new host.
+    Restart,
+    /// `:clear`: a new session, with nothing of what was defined.
+    Clear,
+}
+
+/// What a cell asks to be done before its code runs; of several requests the one that does more.
+pub(crate) fn request(code: &str) -> Option<Request> {
+    let requests = command_lines(code).filter_map(|line| match Command::parse(&code[line]) {
+        Command::Before(request) => Some(request),
+        _ => None,
+    });
+    requests.max()
 }
 
 /// Prepares a cell; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
     let mut needs_types = false;
+    let mut commands = false;
     for line in command_lines(code) {
-        needs_types |= code[line.clone()].trim_start().starts_with(':');
+        commands |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
@@ -46,7 +62,8 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
                 notes.push("`:quit` would end the kernel; shut it down from the front end".to_owned());
                 edits.push(Edit::replace(line, "//"));
             }
-            Command::Clear | Command::Other => {}
+            Command::Before(_) => edits.push(Edit::replace(line, "//")),
+            Command::Other => {}
         }
     }
     let statements = split(code);
@@ -61,6 +78,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         code: Rewritten::new(code, edits),
         notes,
         needs_types,
+        commands,
     }
 }
 
@@ -79,7 +97,8 @@ enum Command<'a> {
     /// `:dep` for something that every cell has.
     BuiltIn(&'a str),
     Quit,
-    Clear,
+    /// Something that the session does itself, before evcxr sees the cell.
+    Before(Request),
     Other,
 }
 
@@ -96,7 +115,8 @@ impl Command<'_> {
                 }
             }
             Some(":quit") => Command::Quit,
-            Some(":clear") => Command::Clear,
+            Some(":clear") => Command::Before(Request::Clear),
+            Some(":restart") => Command::Before(Request::Restart),
             _ => Command::Other,
         }
     }
@@ -208,6 +228,14 @@ mod tests {
         let cell = rewrite(":dep tokio = \"1\"\n:dep serde = \"1\"\n:dep crabtree\n1", Vec::new());
         assert_eq!(cell.code.text(), "//\n:dep serde = \"1\"\n//\ncrabtree::__show!(1);");
         assert_eq!(cell.notes.len(), 2);
+    }
+
+    #[test]
+    fn what_the_session_does_itself_is_not_asked_of_evcxr() {
+        check(":clear\n1", "//\ncrabtree::__show!(1);");
+        assert_eq!(request(":restart\n:clear\n1"), Some(Request::Clear));
+        assert_eq!(request(":restart"), Some(Request::Restart));
+        assert_eq!(request(":vars"), None);
     }
 
     #[test]

@@ -10,10 +10,14 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crabtree_link::barrier;
 
 use super::filter::{Filter, Part};
+
+/// How long a mark may take through the pipe.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The captured streams of this process.
 #[derive(Debug)]
@@ -71,10 +75,12 @@ impl Capture {
         if printed.is_err() {
             return;
         }
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        while *passed != number {
-            passed = self.changed.wait(passed).unwrap_or_else(PoisonError::into_inner);
-        }
+        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        // A cell that redirected standard output has sent the mark elsewhere, and nothing is to come.
+        drop(
+            self.changed
+                .wait_timeout_while(passed, PATIENCE, |passed| *passed != number),
+        );
     }
 
     fn pump(&self, mut ends: Ends, output: &dyn Fn(String)) {
