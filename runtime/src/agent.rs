@@ -142,6 +142,11 @@ impl<S: Term> Starting<S> {
         Starting(self.0.name(name))
     }
 
+    /// Registers the agent there before its state is made; see [`registry::via`](crate::registry::via).
+    pub fn via(self, via: impl gen_server::Via) -> Starting<S> {
+        Starting(self.0.via(via))
+    }
+
     /// Kills the agent if its state is not made by then.
     pub fn timeout(self, timeout: Duration) -> Starting<S> {
         Starting(self.0.timeout(timeout))

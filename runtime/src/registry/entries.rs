@@ -103,14 +103,23 @@ fn tie(owner: Pid, partition: Pid) -> Result<(), RegistryError> {
     }
 }
 
-/// Unlinks the caller from its partition when it has no key any more.
+/// Unlinks a process from its partition when it has no key any more.
 fn untie_if_idle<K: Key, V: Value>(registry: &Registry<K, V>, owner: Pid) {
     let home = registry.0.of_owner(owner);
     let idle = !home.owners.lock().contains_key(&owner);
     let partition = *home.pid.lock();
     let me = current::get().map(|current| current.pid);
-    if let Some(partition) = partition.filter(|_| idle && me == Some(owner)) {
+    let Some(partition) = partition.filter(|_| idle) else {
+        return;
+    };
+    if me == Some(owner) {
         process::unlink(partition);
+        return;
+    }
+    for (pid, other) in [(owner, partition), (partition, owner)] {
+        if let Some(record) = node().table.get(pid) {
+            record.update(pid, |state| state.relations_mut().links.remove(&other));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::entries::register_pid;
 use super::{Key, Kind, Registry, RegistryError, Value, lookup};
-use crate::gen_server::{Address, GenServer};
+use crate::ExitReason;
+use crate::gen_server::{self, Address, GenServer, StartError};
 use crate::name::NoSuchName;
 use crate::pid::Pid;
 use std::fmt;
@@ -17,7 +18,8 @@ pub struct Via<K, V> {
 
 /// A key of a unique registry as the name of a server.
 ///
-/// [`register`](Via::register) gives the name to a process, [`of`](Via::of) addresses the server that has it.
+/// Give it to the start of a server, or [`register`](Via::register) a process that runs; [`of`](Via::of) addresses the
+/// server that has the key.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -25,8 +27,7 @@ pub struct Via<K, V> {
 /// use crabtree::{agent, registry};
 ///
 /// let rooms = registry::unique::<u32, ()>("hotel").start_link().await?;
-/// let guest = agent::start_link(|| 0).await?;
-/// registry::via(&rooms, 101).register(guest)?;
+/// agent::start_link(|| 0).via(registry::via(&rooms, 101)).await?;
 ///
 /// let room = registry::via(&rooms, 101).of::<agent::State<i32>>();
 /// agent::update(&room, |n| *n += 1).await?;
@@ -70,6 +71,19 @@ impl<K: Key, V: Value> Via<K, V> {
             via: self,
             _server: PhantomData,
         }
+    }
+}
+
+/// What [`Starting::via`](crate::gen_server::Starting::via) takes: the server has the key before its `init` runs.
+impl<K: Key, V: Value> gen_server::Via for Via<K, V> {
+    fn register(&self, pid: Pid) -> Result<(), StartError> {
+        Via::register(self, pid).map_err(|error| match error {
+            RegistryError::AlreadyRegistered { pid, .. } => StartError::AlreadyStarted {
+                name: format!("{self:?}").into(),
+                pid,
+            },
+            other => StartError::Exit(ExitReason::other(other)),
+        })
     }
 }
 

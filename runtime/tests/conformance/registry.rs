@@ -4,6 +4,7 @@
 
 use super::{check, end_of, end_of_process};
 use crabtree::agent;
+use crabtree::gen_server::StartError;
 use crabtree::prelude::*;
 use crabtree::registry::{self, Event, Registry, RegistryError, match_};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -455,20 +456,18 @@ mod unique {
     #[test]
     fn a_server_is_addressed_by_a_key() {
         unique::<()>(async |registry, _| {
-            let agent = agent::start_link(|| 0).await.unwrap();
-            registry::via(&registry, "hello").register(agent).unwrap();
+            let via = || registry::via(&registry, "hello");
+            let agent = agent::start_link(|| 0).via(via()).await.unwrap();
             let address = registry::via(&registry, "hello").of::<agent::State<i32>>();
             agent::update(&address, |n| *n += 1).await.unwrap();
             assert_eq!(agent::get(&address, |n| *n).await, Ok(1));
-            let other = agent::start_link(|| 0).await.unwrap();
-            let error = registry::via(&registry, "hello").register(other).unwrap_err();
-            assert_eq!(
-                error,
-                RegistryError::AlreadyRegistered {
-                    key: "\"hello\"".into(),
-                    pid: agent.pid()
-                }
-            );
+            match agent::start(|| 0).via(via()).await.unwrap_err() {
+                StartError::AlreadyStarted { pid, .. } => assert_eq!(pid, agent.pid()),
+                other => panic!("{other}"),
+            }
+            let other = agent::start(|| 0).await.unwrap();
+            assert!(via().register(other).is_err());
+            assert_eq!(process::info(other.pid()).unwrap().links, []);
             agent::stop(agent).await.unwrap();
             let error = agent::get(&address, |n| *n).await.unwrap_err();
             assert!(error.request.contains("via("), "{error}");
