@@ -42,7 +42,11 @@
 //! - Messages keep their Rust types. A value is moved into the mailbox, not copied; what is shared is shared by `Arc`.
 //! - What a plain process returns is dropped. A panic is its only crash that is reported; an [`exit`] with a reason is
 //!   a decision.
-//! - [`send`] to a name that nobody has returns an error instead of raising one.
+//! - [`send`] to a name that nobody has returns an error instead of raising one; so does awaiting a task that failed, whose
+//!   crash reaches an owner that does not trap exits by the link all the same.
+//! - A task whose result was taken says so at once when it is awaited again, instead of waiting for the timeout. A
+//!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
+//! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
 
 // What `receive!` expands to says `::crabtree`, in this crate as elsewhere.
 #[allow(unused_extern_crates)]
