@@ -21,7 +21,7 @@ struct Cli {
 enum Command {
     /// Execute notebooks and write them with their outputs.
     ///
-    /// NAME.ipynb becomes NAME.executed.ipynb beside it, and NAME.html with --html. Needs neither Jupyter nor Python,
+    /// NAME.ipynb becomes NAME.executed.ipynb beside it, and NAME.executed.html with --html. Needs neither Jupyter nor Python,
     /// nor `crabtree install`. The first run builds the runtime, which takes a minute. Ends with an error at the first
     /// cell that fails, unless the cell carries the tag raises-exception; what was executed until then is written as well.
     Run(RunOptions),

@@ -115,8 +115,8 @@ impl Routing {
 }
 
 /// Joins neighbouring texts of one stream of one cell: one message instead of one per line.
-pub(super) fn join_streams(events: Vec<Event>) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::with_capacity(events.len());
+pub(super) fn join_streams(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let mut joined: Vec<Event> = Vec::new();
     for event in events {
         match (joined.last_mut(), event) {
             (

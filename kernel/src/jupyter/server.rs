@@ -10,6 +10,7 @@ use std::time::Duration;
 use jupyter_protocol::{ExecuteInput, ExecutionCount, InterruptReply, ShutdownReply, ShutdownRequest, Status};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
 
 use super::connection::ConnectionInfo;
 use super::executions::{self, Asked, Executions, Running};
@@ -24,7 +25,10 @@ use super::wire::Signer;
 use crate::eval::{Engine, EngineOptions, Event, Outcome};
 
 /// How many outputs are published before requests get their turn.
-const EVENTS_AT_ONCE: usize = 512;
+const EVENTS_AT_ONCE: usize = 4096;
+/// How often outputs are looked for: the first one is published at once, those that follow closely
+/// are joined. Less than a screen's frame, and clients that take a millisecond per message keep up.
+const LOOKED_FOR_EVERY: Duration = Duration::from_millis(8);
 /// How long the engine gets to clean up. `jupyter_client` kills after five seconds, and whoever
 /// restarts a kernel waits for this. What is left over is removed by the next session.
 const ENGINE_ENDS_WITHIN: Duration = Duration::from_secs(1);
@@ -91,15 +95,15 @@ impl Server {
     async fn run(mut self, stopped: impl Future<Output = ()>) {
         tokio::pin!(stopped);
         let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+        let mut next_look = Instant::now();
         loop {
             self.start_waiting().await;
             let then = tokio::select! {
                 Some(message) = self.sockets.control.next() => self.answer(Channel::Control, message).await,
                 Some(message) = self.sockets.shell.next() => self.answer(Channel::Shell, message).await,
-                received = self.events.recv_many(&mut events, EVENTS_AT_ONCE), if !self.events.is_closed() => {
-                    if received > 0 {
-                        self.show(std::mem::take(&mut events));
-                    }
+                () = look(&mut self.events, &mut events, next_look), if !self.events.is_closed() => {
+                    self.show(events.drain(..));
+                    next_look = Instant::now() + LOOKED_FOR_EVERY;
                     Then::Continue
                 }
                 outcome = outcome(&mut self.running) => self.finish(outcome).await,
@@ -227,11 +231,7 @@ impl Server {
             return Then::Continue;
         };
         // All that the cell put out is on the channel by now, and comes before its end.
-        let mut events = Vec::new();
-        while let Ok(event) = self.events.try_recv() {
-            events.push(event);
-        }
-        self.show(events);
+        self.show_arrived();
         self.routing.end();
         if let (Outcome::Error(error), false) = (&outcome, request.silent) {
             self.publish(&asked.message, executions::error_output(error));
@@ -293,6 +293,7 @@ impl Server {
 
     /// Ends the engine; who waits for a cell learns that it will not come.
     async fn end(&mut self) {
+        self.show_arrived();
         if let Some(running) = self.running.take() {
             self.abort(&running.asked).await;
         }
@@ -303,7 +304,15 @@ impl Server {
         let _still_busy = tokio::time::timeout(ENGINE_ENDS_WITHIN, self.engine.shutdown()).await;
     }
 
-    fn show(&mut self, events: Vec<Event>) {
+    /// Publishes what is on the channel now. Others may go on writing to it.
+    fn show_arrived(&mut self) {
+        let arrived: Vec<Event> = (0..self.events.len())
+            .map_while(|_| self.events.try_recv().ok())
+            .collect();
+        self.show(arrived);
+    }
+
+    fn show(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in routing::join_streams(events) {
             self.record(&event);
             if let Some((parent, content)) = self.routing.route(event) {
@@ -332,6 +341,14 @@ impl Server {
             Channel::Control => &mut self.sockets.control,
         }
     }
+}
+
+/// Moves outputs that have arrived to `found`, at least one, and not before `earliest`.
+///
+/// Cancel safe.
+async fn look(events: &mut UnboundedReceiver<Event>, found: &mut Vec<Event>, earliest: Instant) {
+    tokio::time::sleep_until(earliest).await;
+    events.recv_many(found, EVENTS_AT_ONCE).await;
 }
 
 /// Resolves when the running cell has ended; never when none runs.
