@@ -8,6 +8,7 @@
 //! <cache>/builds/<key>/sources   the runtime's packages, as a workspace
 //! <cache>/builds/<key>/template  a crate like the one that evcxr makes, with everything compiled
 //! <cache>/builds/<key>/library   std's sources for rust-analyzer, without its largest crates
+//! <cache>/builds/<key>/metadata.json  what rust-analyzer is told of the template
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
@@ -16,6 +17,7 @@
 
 mod build;
 mod copy;
+mod describe;
 mod session;
 mod sources;
 mod toolchain;
@@ -33,6 +35,12 @@ pub(crate) use toolchain::Toolchain;
 
 /// The environment variable that moves the cache.
 pub(crate) const CACHE_ENV: &str = "CRABTREE_CACHE_DIR";
+
+/// Counts the forms that a build's directory has had.
+const LAYOUT: u32 = 2;
+
+/// The file that holds what rust-analyzer is told of the template.
+const METADATA: &str = "metadata.json";
 
 /// Builds of other versions that were not used for so long are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -70,6 +78,13 @@ impl Prepared {
     /// A standard library with nothing in it.
     pub(crate) fn no_library(&self) -> PathBuf {
         self.dir.join("no-library")
+    }
+
+    /// Makes a program that stands in for cargo where rust-analyzer asks about a session's crate.
+    pub(crate) fn analyzer_cargo(&self, session: &SessionDir) -> Result<PathBuf> {
+        let crate_dir = session.crate_dir();
+        let dir = crate_dir.with_file_name("analyzer");
+        describe::write_stand_in(&dir, &self.dir.join(METADATA), &self.template(), &crate_dir)
     }
 
     /// Directories in which a session's host finds std's library and ours, and what the environment names.
@@ -129,6 +144,7 @@ pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
         if !is_ready(&dir) {
             let seed = seed(&all, &key);
             build::build(&dir, &toolchain, seed.as_deref(), report)?;
+            describe::describe(&dir.join("template"), &toolchain, &dir.join(METADATA))?;
             fs::write(dir.join("ready"), &toolchain.version)?;
             report.report(Progress::Done);
             remove_old(&all, &key);
@@ -168,6 +184,7 @@ fn key(toolchain: &Toolchain) -> String {
     hash.update(toolchain.version.as_bytes());
     hash.update(build::template_manifest(&[]).as_bytes());
     hash.update(build::CARGO_CONFIG.as_bytes());
+    hash.update(LAYOUT.to_le_bytes());
     let digest = hash.finalize();
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -193,7 +210,7 @@ fn builds(all: &Path) -> Vec<(String, PathBuf)> {
             Some((used, entry.file_name().into_string().ok()?, entry.path()))
         })
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
     found.into_iter().map(|(_, key, dir)| (key, dir)).collect()
 }
 

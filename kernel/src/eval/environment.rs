@@ -3,10 +3,11 @@
 //! rust-analyzer reads the standard library and all dependencies before it says anything about a
 //! cell, which takes seconds. It is needed only where a cell keeps a variable, so a session starts
 //! with an analyzer that is *blind*: for it there is an empty standard library, and no way for cargo
-//! to resolve dependencies. It *sees* once Cargo.toml changes while the environment is a normal one.
+//! to resolve dependencies. It *sees* once Cargo.toml changes, and then first what a stand-in for
+//! cargo tells it; when a cell adds a dependency, it asks the real one.
 //!
 //! evcxr offers no other way to tell these tools what to do. The variables differ from normal only
-//! while a session starts, under a lock.
+//! while a session starts or its analyzer looks, under a lock.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -15,12 +16,13 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The directory of evcxr's crate, and that of its configuration.
 const EVCXR_DIRS: [&str; 2] = ["EVCXR_TMPDIR", "EVCXR_CONFIG_DIR"];
+const CARGO: &str = "CARGO";
 const CARGO_HOME: &str = "CARGO_HOME";
 const CARGO_NET_OFFLINE: &str = "CARGO_NET_OFFLINE";
 /// Where rust-analyzer finds the sources of the standard library.
 const RUST_SRC_PATH: &str = "RUST_SRC_PATH";
 
-/// Written to by a session that starts.
+/// Held by those who change the environment, and by those who need it to be a normal one.
 static ENVIRONMENT: RwLock<()> = RwLock::new(());
 
 /// A changed environment. When dropped, it is a normal one again, except that rust-analyzer gets
@@ -30,6 +32,37 @@ pub(super) struct Blind {
     offline: Option<OsString>,
     library: PathBuf,
     _changed: RwLockWriteGuard<'static, ()>,
+}
+
+/// An environment in which rust-analyzer asks `cargo` instead of the real one. When dropped, it is
+/// a normal one again.
+pub(super) struct StandIn {
+    cargo_home: Option<OsString>,
+    cargo: Option<OsString>,
+    _changed: RwLockWriteGuard<'static, ()>,
+}
+
+impl StandIn {
+    /// Puts `cargo` in the place of the real one.
+    pub(super) fn new(cargo: &Path) -> StandIn {
+        let changed = ENVIRONMENT.write().unwrap_or_else(PoisonError::into_inner);
+        let stand_in = StandIn {
+            cargo_home: std::env::var_os(CARGO_HOME),
+            cargo: std::env::var_os(CARGO),
+            _changed: changed,
+        };
+        // It looks into cargo's home first.
+        set(CARGO_HOME, Some(cargo.with_file_name("no-cargo-home").as_os_str()));
+        set(CARGO, Some(cargo.as_os_str()));
+        stand_in
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        set(CARGO_HOME, self.cargo_home.as_deref());
+        set(CARGO, self.cargo.as_deref());
+    }
 }
 
 /// Waits until no session of this process is starting, and keeps others from it: the environment

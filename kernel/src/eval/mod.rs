@@ -27,9 +27,10 @@ mod session;
 
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
@@ -40,6 +41,9 @@ pub(crate) use event::{CellError, CellId, Event, MimeBundle, Outcome, StreamName
 use crate::cache::{self, Progress};
 use link::Link;
 use session::Session;
+
+/// How long no cell has to come for the session to get ready for cells that keep variables.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// How a session is to be started.
 #[derive(Clone, Debug, Default)]
@@ -198,9 +202,10 @@ impl Worker {
         let mut started = self.start();
         let mut warm = false;
         loop {
-            let job = match jobs.try_recv() {
+            // Cells that follow each other at once are not kept waiting by what they may not need.
+            let job = match jobs.recv_timeout(PAUSE) {
                 Ok(job) => job,
-                Err(TryRecvError::Empty) => {
+                Err(RecvTimeoutError::Timeout) => {
                     if let Some(session) = self.session.as_mut().filter(|_| !warm) {
                         session.warm_up();
                         warm = true;
@@ -210,7 +215,7 @@ impl Worker {
                         Err(mpsc::RecvError) => return,
                     }
                 }
-                Err(TryRecvError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return,
             };
             if self.control.state().closing {
                 return;

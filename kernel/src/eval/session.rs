@@ -10,7 +10,7 @@ use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs}
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::environment::{self, Blind};
+use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
 use super::redefine::Definitions;
@@ -48,6 +48,8 @@ pub(super) struct Session {
     events: UnboundedSender<Event>,
     /// Whether rust-analyzer knows the standard library and the dependencies.
     sees: bool,
+    /// What rust-analyzer takes for cargo.
+    analyzer_cargo: PathBuf,
     dir: SessionDir,
     _prepared: Prepared,
 }
@@ -75,6 +77,7 @@ impl Session {
             definitions: Definitions::default(),
             events,
             sees: false,
+            analyzer_cargo: prepared.analyzer_cargo(&dir)?,
             dir,
             _prepared: prepared,
         })
@@ -190,8 +193,8 @@ impl Session {
         if !self.sees {
             // It looks again when Cargo.toml changes; a comment is a change.
             self.sees = self.evcxr.execute(":opt 0 # types").is_ok();
-            let _normal = environment::normal();
-            // It is about the looking, not about what is found.
+            let _stand_in = StandIn::new(&self.analyzer_cargo);
+            // It is about the looking, not about what is found; if it fails, the next cell looks again.
             let _ = self.evcxr.completions("()", 2);
         }
     }
