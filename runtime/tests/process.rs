@@ -297,6 +297,19 @@ fn a_timer_takes_any_duration() {
 }
 
 #[test]
+fn a_process_that_sleeps_for_no_time_at_all_can_be_ended() {
+    check(async {
+        let (restless, _) = spawn_monitor(async {
+            loop {
+                process::sleep(ms(0)).await;
+            }
+        });
+        process::exit(restless, "enough");
+        receive! { Down { reason, .. } => assert_eq!(reason, ExitReason::from("enough")) }
+    });
+}
+
+#[test]
 fn two_receives_at_once_are_both_woken() {
     check(async {
         process::send_after(me(), 1_u8, ms(10));

@@ -302,7 +302,7 @@ pub fn registered() -> Vec<Name> {
     node().names.all()
 }
 
-/// Sleeps, as this process: exit signals take effect meanwhile, messages wait.
+/// Sleeps, as this process: exit signals take effect meanwhile, messages wait. Zero gives others their turn.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -317,6 +317,9 @@ pub fn registered() -> Vec<Name> {
 /// # Cancel safety
 /// It can be dropped at any time.
 pub async fn sleep(duration: Duration) {
+    if duration.is_zero() {
+        return tokio::task::yield_now().await;
+    }
     let Some(process) = current::get() else {
         return tokio::time::sleep(duration).await;
     };
