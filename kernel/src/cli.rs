@@ -9,6 +9,9 @@ use crate::install::{InstallOptions, Scope};
 use crate::run::RunOptions;
 use crate::{doctor, install, jupyter, run};
 
+/// The kernel's name in front ends.
+const DISPLAY_NAME: &str = "Rust (Crabtree)";
+
 /// A Jupyter kernel that keeps Rust processes alive from cell to cell.
 #[derive(Parser)]
 #[command(name = "crabtree", version, propagate_version = true, max_term_width = 100)]
@@ -28,7 +31,7 @@ enum Command {
     /// Make the kernel known to Jupyter, and build the runtime for cells ahead of time.
     Install(InstallArgs),
     /// Take the kernel out of Jupyter's list again.
-    Uninstall(InstallArgs),
+    Uninstall(KernelArgs),
     /// Check everything the kernel needs; say what to do about what is missing.
     Doctor,
     /// Be the kernel of one session. Front ends call this.
@@ -38,17 +41,24 @@ enum Command {
     },
 }
 
-/// Where the kernel is registered, and as what.
+/// How the kernel is registered.
 #[derive(Args)]
 struct InstallArgs {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    /// The name that front ends show.
+    #[arg(long, default_value = DISPLAY_NAME)]
+    display_name: String,
+}
+
+/// Which registration is meant.
+#[derive(Args)]
+struct KernelArgs {
     #[command(flatten)]
     place: PlaceArgs,
     /// The directory's name, by which tools call the kernel.
     #[arg(long, default_value = "crabtree")]
     name: String,
-    /// The name that front ends show.
-    #[arg(long, default_value = "Rust (Crabtree)")]
-    display_name: String,
 }
 
 #[derive(Args)]
@@ -65,9 +75,9 @@ struct PlaceArgs {
     prefix: Option<PathBuf>,
 }
 
-impl From<InstallArgs> for InstallOptions {
-    fn from(args: InstallArgs) -> InstallOptions {
-        let scope = match args.place {
+impl KernelArgs {
+    fn shown_as(self, display_name: String) -> InstallOptions {
+        let scope = match self.place {
             PlaceArgs {
                 prefix: Some(prefix), ..
             } => Scope::Prefix(prefix),
@@ -76,8 +86,8 @@ impl From<InstallArgs> for InstallOptions {
         };
         InstallOptions {
             scope,
-            name: args.name,
-            display_name: args.display_name,
+            name: self.name,
+            display_name,
         }
     }
 }
@@ -90,8 +100,8 @@ impl From<InstallArgs> for InstallOptions {
 pub(crate) fn execute() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Run(options) => return run::run(&options),
-        Command::Install(args) => install::install(args.into())?,
-        Command::Uninstall(args) => install::uninstall(args.into())?,
+        Command::Install(args) => install::install(args.kernel.shown_as(args.display_name))?,
+        Command::Uninstall(args) => install::uninstall(args.shown_as(DISPLAY_NAME.to_owned()))?,
         Command::Doctor => {
             if !doctor::doctor()? {
                 return Ok(ExitCode::FAILURE);

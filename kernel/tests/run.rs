@@ -2,20 +2,25 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-fn run(directory: &Path, args: &[&str]) -> Output {
+fn command(directory: &Path, args: &[&str]) -> Command {
     common::prepare();
-    Command::new(common::crabtree())
+    let mut command = Command::new(common::crabtree());
+    command
         .arg("run")
         .args(args)
         .current_dir(directory)
-        .env("CRABTREE_CACHE_DIR", common::cache())
-        .output()
-        .unwrap()
+        .env("CRABTREE_CACHE_DIR", common::cache());
+    command
+}
+
+fn run(directory: &Path, args: &[&str]) -> Output {
+    command(directory, args).output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -173,6 +178,33 @@ fn a_cell_that_takes_too_long_is_interrupted_and_fails() {
         stderr(&output)
     );
     assert_eq!(stdout_of(&read(directory.path(), "n.executed.ipynb"), 1), "waiting\n");
+}
+
+#[test]
+fn ctrl_c_ends_the_run_and_writes_what_was_executed() {
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        "n.ipynb",
+        &[
+            code("a", "println!(\"done\");"),
+            code("b", "std::future::pending::<()>().await;"),
+        ],
+    );
+    let mut run = command(directory.path(), &["n.ipynb"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(
+        told.any(|line| line.contains("cell 1/2")),
+        "the first cell has not ended"
+    );
+    let pid = run.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(told.any(|line| line.contains("code cell 2 of 2 (id b) failed: it was interrupted")));
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert_eq!(stdout_of(&read(directory.path(), "n.executed.ipynb"), 0), "done\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::signal::unix::Signal;
 
 use super::client::{Channel, Client, Incoming, is_answer_to, is_idle};
 use super::failure::{Cause, Failure};
@@ -25,10 +26,11 @@ pub(super) struct Limits {
 }
 
 /// Executes the notebook's cells in the kernel of `client` and fills in their outputs. Returns the
-/// failure that ended the run, if any.
+/// failure that ended the run, if any; `ctrl_c` is one.
 pub(super) async fn execute(
     notebook: &mut Notebook,
     client: Client,
+    ctrl_c: Signal,
     limits: Limits,
     progress: &Progress,
 ) -> Option<Failure> {
@@ -37,6 +39,7 @@ pub(super) async fn execute(
         requests: HashMap::new(),
         client,
         limits,
+        ctrl_c,
     };
     let failure = run.cells(notebook, progress).await;
     let Run {
@@ -61,6 +64,8 @@ struct Run {
     requests: HashMap<String, usize>,
     client: Client,
     limits: Limits,
+    /// Listened to all the time, so that none is lost between two cells.
+    ctrl_c: Signal,
 }
 
 impl Run {
@@ -142,7 +147,7 @@ impl Run {
                     stopped = Some(Cause::TimedOut { limit: self.limits.timeout.unwrap_or_default(), obeyed: true });
                     deadline = Some(self.interrupt().await?);
                 },
-                Ok(()) = tokio::signal::ctrl_c() => {
+                Some(()) = self.ctrl_c.recv() => {
                     stopped = Some(Cause::Interrupted);
                     deadline = Some(self.interrupt().await?);
                 },

@@ -100,15 +100,20 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// The kernel ended before the first cell.
-    pub(super) fn of_kernel(how: String) -> Failure {
+    /// What happened before the first cell.
+    pub(super) fn before_cells(cause: Cause) -> Failure {
         Failure {
             cell: 0,
             cells: 0,
             id: String::new(),
             source: String::new(),
-            cause: Cause::KernelDied(how),
+            cause,
         }
+    }
+
+    /// The kernel ended before the first cell.
+    pub(super) fn of_kernel(how: String) -> Failure {
+        Failure::before_cells(Cause::KernelDied(how))
     }
 
     /// The message for the user, with the colours of the traceback.

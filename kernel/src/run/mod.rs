@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::client::Client;
 use self::execute::Limits;
@@ -109,12 +110,17 @@ async fn run_one(
         allow_errors: options.allow_errors,
     };
     let progress = Progress::start(&name);
-    let client = match Client::start(&directory).await {
+    let mut ctrl_c = signal(SignalKind::interrupt()).context("cannot listen to Ctrl-C")?;
+    let started = tokio::select! {
+        started = Client::start(&directory) => started.map_err(|error| Failure::of_kernel(format!("{error:#}"))),
+        _ = ctrl_c.recv() => Err(Failure::before_cells(Cause::Interrupted)),
+    };
+    let client = match started {
         Ok(client) => client,
         // Nothing was executed, so nothing is written.
-        Err(error) => return Ok(Some(Failure::of_kernel(format!("{error:#}")))),
+        Err(failure) => return Ok(Some(failure)),
     };
-    let failure = execute::execute(&mut notebook, client, limits, &progress).await;
+    let failure = execute::execute(&mut notebook, client, ctrl_c, limits, &progress).await;
     drop(progress);
     write(target, &notebook.to_json())?;
     if options.html {
