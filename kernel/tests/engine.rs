@@ -344,12 +344,19 @@ async fn a_session_compiles_no_dependency_and_ends_a_cell_that_runs_forever() {
     let forever = notebook.engine.execute(CellId(9), 9, "loop {}".to_owned());
     let closing = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
+        notebook.engine.interrupt();
+        tokio::time::sleep(Duration::from_secs(4)).await;
         notebook.engine.shutdown().await;
     };
     let (outcome, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(forever, closing) })
         .await
         .expect("a shutdown waits for no cell");
     assert_eq!(outcome, Outcome::Aborted);
+    let mut told = false;
+    while let Ok(event) = notebook.events.try_recv() {
+        told |= matches!(event, Event::Stream { text, .. } if text.contains("cannot be interrupted"));
+    }
+    assert!(told, "an interrupt that does nothing says why");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Report for ProgressBar {
                 .with_prefix("Building the runtime for cells")
         });
         if first && !terminal {
-            eprintln!("Building the runtime for cells (once per version, about half a minute)");
+            eprintln!("Building the runtime for cells (once per version; takes a minute or two)");
         }
         match progress {
             Progress::Waiting => {

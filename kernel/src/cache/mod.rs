@@ -123,7 +123,10 @@ pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
     let dir = all.join(&key);
     loop {
         let lock = open_lock(&all, &key)?;
-        lock.lock_shared()?;
+        if lock.try_lock_shared().is_err() {
+            report.report(Progress::Waiting);
+            lock.lock_shared()?;
+        }
         if is_ready(&dir) {
             // The time of the last use; if it cannot be noted, the build may be removed earlier.
             let _ = File::open(dir.join("ready")).and_then(|ready| ready.set_modified(SystemTime::now()));
@@ -199,37 +202,43 @@ fn open_lock(all: &Path, key: &str) -> Result<File> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// All finished builds with their keys, those used last first.
-fn builds(all: &Path) -> Vec<(String, PathBuf)> {
-    let mut found: Vec<(SystemTime, String, PathBuf)> = fs::read_dir(all)
+/// A build, or what is left of one that was not finished.
+struct Build {
+    key: String,
+    dir: PathBuf,
+    /// When it was used last; none if it was not finished.
+    used: Option<SystemTime>,
+}
+
+/// All builds but that of `key`, those used last first.
+fn others(all: &Path, key: &str) -> Vec<Build> {
+    let mut found: Vec<Build> = fs::read_dir(all)
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| {
-            let used = fs::metadata(entry.path().join("ready")).ok()?.modified().ok()?;
-            Some((used, entry.file_name().into_string().ok()?, entry.path()))
+            let (dir, key) = (entry.path(), entry.file_name().into_string().ok()?);
+            let used = fs::metadata(dir.join("ready")).and_then(|ready| ready.modified()).ok();
+            dir.is_dir().then_some(Build { key, dir, used })
         })
+        .filter(|build| build.key != key)
         .collect();
-    found.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
-    found.into_iter().map(|(_, key, dir)| (key, dir)).collect()
+    found.sort_by_key(|build| std::cmp::Reverse(build.used));
+    found
 }
 
 /// An earlier build, whose dependencies need not be compiled again.
 fn seed(all: &Path, key: &str) -> Option<PathBuf> {
-    builds(all)
-        .into_iter()
-        .find(|(other, _)| other != key)
-        .map(|(_, dir)| dir.join("template"))
+    let last = others(all, key).into_iter().next()?;
+    last.used.map(|_| last.dir.join("template"))
 }
 
 /// Removes builds of other versions, where nobody uses them. What cannot be removed stays.
 fn remove_old(all: &Path, key: &str) {
-    let others = builds(all).into_iter().filter(|(other, _)| other != key);
-    for (position, (other, dir)) in others.enumerate() {
-        let used = fs::metadata(dir.join("ready")).and_then(|ready| ready.modified());
-        let unused = used.ok().and_then(|used| used.elapsed().ok()).unwrap_or_default();
-        if position >= KEPT_OTHERS || unused > KEPT_UNUSED {
-            remove(all, &other, &dir);
+    for (position, Build { key, dir, used }) in others(all, key).into_iter().enumerate() {
+        let unused = used.map(|used| used.elapsed().unwrap_or_default());
+        if position >= KEPT_OTHERS || unused.is_none_or(|unused| unused > KEPT_UNUSED) {
+            remove(all, &key, &dir);
         }
     }
 }
@@ -240,5 +249,38 @@ fn remove(all: &Path, key: &str, dir: &Path) {
         // First what makes it valid, so that a removal that is cut short leaves nothing to trust.
         let _ = fs::remove_file(dir.join("ready"));
         let _ = fs::remove_dir_all(dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_builds_go_unless_somebody_uses_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = dir.path();
+        let make = |key: &str, days: Option<u64>| {
+            fs::create_dir(all.join(key)).unwrap();
+            if let Some(days) = days {
+                let ready = File::create(all.join(key).join("ready")).unwrap();
+                ready
+                    .set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 3600))
+                    .unwrap();
+            }
+        };
+        make("mine", Some(0));
+        make("recent", Some(1));
+        make("old", Some(30));
+        make("old but used", Some(30));
+        make("unfinished", None);
+        let in_use = open_lock(all, "old but used").unwrap();
+        in_use.lock_shared().unwrap();
+
+        assert_eq!(seed(all, "mine"), Some(all.join("recent/template")));
+        remove_old(all, "mine");
+        let mut left: Vec<_> = others(all, "").into_iter().map(|build| build.key).collect();
+        left.sort();
+        assert_eq!(left, ["mine", "old but used", "recent"]);
     }
 }

@@ -45,6 +45,9 @@ use session::Session;
 /// How long no cell has to come for the session to get ready for cells that keep variables.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// How long an interrupted cell may go on before its reader is told why.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// How a session is to be started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EngineOptions {
@@ -147,14 +150,22 @@ impl Engine {
     /// Ends the running cell at its next await, or stops the compiler.
     pub(crate) fn interrupt(&self) {
         let mut state = self.control.state();
-        let Some(CellId(cell)) = state.running else { return };
+        let Some(cell) = state.running else { return };
         state.interrupted = true;
-        if let Some(reach) = state.session.clone() {
-            drop(state);
-            // If the compiler is not stopped in time, the host ends the cell as soon as it begins.
-            reach.link.interrupt(cell);
-            interrupt::stop_compiler(&reach.crate_dir);
-        }
+        let Some(reach) = state.session.clone() else { return };
+        drop(state);
+        // If the compiler is not stopped in time, the host ends the cell as soon as it begins.
+        reach.link.interrupt(cell.0);
+        interrupt::stop_compiler(&reach.crate_dir);
+        let control = Arc::clone(&self.control);
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            if control.state().running == Some(cell) {
+                let text =
+                    "The cell does not await anything, so it cannot be interrupted. Restart the kernel to end it.\n";
+                reach.link.print(StreamName::Stderr, text.to_owned());
+            }
+        });
     }
 
     /// Ends the host and removes the session's directory.
