@@ -70,16 +70,14 @@ struct Run {
 
 impl Run {
     async fn cells(&mut self, notebook: &mut Notebook, progress: &Progress) -> Option<Failure> {
-        let executable: Vec<usize> = (0..notebook.cells.len())
-            .filter(|&index| notebook.cells[index].is_executable())
-            .collect();
+        let executable: Vec<usize> = notebook.executable().collect();
         match self.client.language_info().await {
             Ok(language_info) => notebook.set_kernel(language_info),
             Err(error) => return Some(Failure::of_kernel(format!("{error:#}"))),
         }
         for (done, &index) in executable.iter().enumerate() {
             let source = notebook.cells[index].source.clone();
-            progress.cell(done, executable.len(), &source);
+            progress.cell(done, &source);
             let started = Instant::now();
             let ended = self.cell(index, &source).await;
             let cell = &mut notebook.cells[index];

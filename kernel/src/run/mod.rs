@@ -109,7 +109,7 @@ async fn run_one(
         timeout: options.timeout,
         allow_errors: options.allow_errors,
     };
-    let progress = Progress::start(&name);
+    let progress = Progress::start(&name, notebook.executable().count());
     let mut ctrl_c = signal(SignalKind::interrupt()).context("cannot listen to Ctrl-C")?;
     let started = tokio::select! {
         started = Client::start(&directory) => started.map_err(|error| Failure::of_kernel(format!("{error:#}"))),

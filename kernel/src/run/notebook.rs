@@ -110,6 +110,11 @@ impl Notebook {
         Ok(notebook)
     }
 
+    /// The places of the cells that are to be executed.
+    pub(super) fn executable(&self) -> impl Iterator<Item = usize> {
+        (0..self.cells.len()).filter(|&index| self.cells[index].is_executable())
+    }
+
     /// Says in the notebook which kernel executed it.
     pub(super) fn set_kernel(&mut self, language_info: Value) {
         let metadata = self.fields.entry("metadata").or_insert_with(|| json!({}));

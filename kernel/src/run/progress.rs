@@ -17,10 +17,10 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Shows that `notebook` is next.
-    pub(super) fn start(notebook: &str) -> Progress {
+    /// Shows that `notebook` with so many cells to execute is next.
+    pub(super) fn start(notebook: &str, cells: usize) -> Progress {
         let bar = console::user_attended_stderr().then(|| {
-            let bar = ProgressBar::new(0).with_prefix(notebook.to_owned());
+            let bar = ProgressBar::new(cells as u64).with_prefix(notebook.to_owned());
             let style = ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {elapsed} {msg}");
             // The template is constant; if it were wrong the default style would do.
             bar.set_style(
@@ -39,9 +39,8 @@ impl Progress {
     }
 
     /// A cell starts; `done` cells have ended.
-    pub(super) fn cell(&self, done: usize, cells: usize, source: &str) {
+    pub(super) fn cell(&self, done: usize, source: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_length(cells as u64);
             bar.set_position(done as u64);
             bar.set_message(first_line(source));
         }

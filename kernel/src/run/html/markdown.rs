@@ -2,8 +2,8 @@
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
+use super::highlight;
 use super::pictures::Pictures;
-use super::{escape, highlight};
 
 /// The HTML of Markdown as GitHub understands it. Code in Rust is highlighted. Pictures
 /// become part of the page; one that cannot becomes a link.
@@ -69,11 +69,6 @@ pub(super) fn to_html(markdown: &str, pictures: &Pictures<'_>) -> String {
 
 fn is_rust(info: &str) -> bool {
     matches!(info.split([',', ' ']).next(), Some("rust" | "rs"))
-}
-
-/// Text that is Markdown nowhere.
-pub(super) fn preformatted(text: &str) -> String {
-    format!("<pre>{}</pre>\n", escape(text))
 }
 
 #[cfg(test)]

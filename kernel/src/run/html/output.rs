@@ -51,10 +51,14 @@ fn richest(data: &Map<String, Value>, directory: &Path) -> String {
         return format!("<pre>{}</pre>", coloured(plain));
     }
     match data.iter().next() {
-        Some((_, Value::String(other))) => markdown::preformatted(other),
-        Some((_, json)) => markdown::preformatted(&format!("{json:#}")),
+        Some((_, Value::String(other))) => preformatted(other),
+        Some((_, json)) => preformatted(&format!("{json:#}")),
         None => String::new(),
     }
+}
+
+fn preformatted(text: &str) -> String {
+    format!("<pre>{}</pre>\n", escape(text))
 }
 
 /// Text with its terminal colours as spans. What a terminal would not show is not shown.
