@@ -29,6 +29,11 @@ pub trait Destination {
     }
 }
 
+/// The process that a destination is now, or, for an error, how to call the name that nobody has.
+pub(crate) fn resolve(destination: impl Destination) -> Result<Pid, String> {
+    destination.resolve().map_err(|unknown| format!("{:?}", unknown.0))
+}
+
 /// A destination, without its type. A name is looked up when it is used.
 #[doc(hidden)]
 #[derive(Debug, Clone)]

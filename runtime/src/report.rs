@@ -2,7 +2,7 @@
 
 use crate::ExitReason;
 use crate::io::{self, Stream};
-use crate::pid::Pid;
+use crate::me;
 use crate::process::current;
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,12 +10,8 @@ use std::time::Duration;
 /// Reports that the calling process panicked.
 ///
 /// A process that exits with a reason of its own choice has said what it had to say, as in OTP.
-pub(crate) fn crash(pid: Pid, reason: &ExitReason) {
-    let who = match name_of_current() {
-        Some(name) => format!("{name} {pid}"),
-        None => pid.to_string(),
-    };
-    error(&format!("Process {who} terminating"), reason, &[]);
+pub(crate) fn crash(reason: &ExitReason) {
+    error(&format!("Process {} terminating", who()), reason, &[]);
 }
 
 /// Reports on the error stream of the calling process's group leader, in one piece.
@@ -30,12 +26,16 @@ pub(crate) fn error(title: &str, reason: &ExitReason, details: &[(&str, String)]
 
 /// Reports that the calling process, a supervisor, had too many restarts.
 pub(crate) fn gives_up(max: u32, period: Duration) {
-    let who = match name_of_current() {
-        Some(name) => format!("{name} {}", crate::me()),
-        None => crate::me().to_string(),
-    };
     let reason = ExitReason::from(format!("more than {max} restarts within {period:?}"));
-    error(&format!("Supervisor {who} gives up"), &reason, &[]);
+    error(&format!("Supervisor {} gives up", who()), &reason, &[]);
+}
+
+/// How reports call the calling process: by its name, if it has one, and its pid.
+pub(crate) fn who() -> String {
+    match name_of_current() {
+        Some(name) => format!("{name} {}", me()),
+        None => me().to_string(),
+    }
 }
 
 /// The name of the calling process, if it has one.

@@ -3,6 +3,7 @@
 //! Every server understands these requests, supervisors and agents included, without a line of its own. They wait in
 //! its mailbox like others, so a busy server answers when it is done with what it does.
 
+use crate::destination::resolve;
 pub use crate::gen_server::system::Statistics;
 use crate::gen_server::system::System;
 use crate::gen_server::{self, Address, CallError, CallFailure, DEFAULT_TIMEOUT, call_any, short_type_name};
@@ -193,9 +194,4 @@ async fn ask<T: Term>(
     Ok(answer
         .downcast()
         .expect("the loop answers with what the request asks for"))
-}
-
-/// The pid behind a destination, or how to call the name that nobody has.
-fn resolve(server: impl Destination) -> Result<Pid, String> {
-    server.resolve().map_err(|unknown| format!("{:?}", unknown.0))
 }

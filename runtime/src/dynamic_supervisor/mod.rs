@@ -30,7 +30,7 @@
 
 mod server;
 
-use crate::destination::Target;
+use crate::destination::{Target, resolve};
 use crate::gen_server::{self, CallError, CallFailure, HandleCall, Server, StartError};
 use crate::message::{Message, Term};
 use crate::name::Name;
@@ -193,8 +193,7 @@ pub async fn count_children(supervisor: impl Destination) -> Result<ChildCount, 
 /// # Errors
 /// [`CallError`] when it is not alive.
 pub async fn stop(supervisor: impl Destination) -> Result<(), CallError> {
-    let to = supervisor.resolve().map_err(|unknown| format!("{:?}", unknown.0));
-    gen_server::stop_any(to, "dynamic_supervisor::stop", ExitReason::Normal).await
+    gen_server::stop_any(resolve(supervisor), "dynamic_supervisor::stop", ExitReason::Normal).await
 }
 
 async fn ask<M>(
@@ -206,8 +205,8 @@ where
     Keeper: HandleCall<M>,
     M: Term,
 {
-    let pid = supervisor.resolve().map_err(|unknown| CallError {
-        request: format!("{function}({:?})", unknown.0),
+    let pid = resolve(supervisor).map_err(|name| CallError {
+        request: format!("{function}({name})"),
         cause: CallFailure::NoSuchName,
     })?;
     let answer = gen_server::call(Server::<Keeper>::at(pid), request).timeout(None).await;

@@ -44,7 +44,7 @@ pub(super) async fn life(init: AnyInit, starter: Origin, parent: Option<Pid>) {
         }) => fail(starter, reason),
         Err(Crash { reason, panicked }) => {
             if panicked {
-                report::error(&format!("{} could not start", who()), &reason, &[]);
+                report::error(&format!("{} could not start", report::who()), &reason, &[]);
             }
             fail(starter, reason)
         }
@@ -302,7 +302,7 @@ async fn terminate(mut server: Box<dyn AnyServer>, end: End) -> ! {
         let mut details = Vec::new();
         details.extend(end.last_message.map(|message| ("Last message", message)));
         details.push(("State", server.shown()));
-        report::error(&format!("GenServer {} terminating", who()), &reason, &details);
+        report::error(&format!("GenServer {} terminating", report::who()), &reason, &details);
     }
     drop(server);
     if let Some((origin, answer)) = end.last_answer {
@@ -311,15 +311,7 @@ async fn terminate(mut server: Box<dyn AnyServer>, end: End) -> ! {
     exit(reason)
 }
 
-/// How reports call the server.
-fn who() -> String {
-    match report::name_of_current() {
-        Some(name) => format!("{name} {}", me()),
-        None => me().to_string(),
-    }
-}
-
-/// How traces call it.
+/// How traces call the server.
 fn short_who() -> String {
     report::name_of_current().unwrap_or_else(|| me().to_string())
 }
@@ -328,7 +320,7 @@ fn short_who() -> String {
 pub(crate) fn unknown(message: &impl fmt::Debug) {
     let text = format!(
         "[warning] GenServer {} received an unexpected message: {message:?}\n",
-        who()
+        report::who()
     );
     crate::io::write(crate::io::Stream::Stderr, &text);
 }

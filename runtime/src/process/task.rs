@@ -105,7 +105,7 @@ impl Task {
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
             let end = dropped.map_or_else(End::by_unwinding, |()| end);
             if end.panicked {
-                report::crash(self.pid, &end.reason);
+                report::crash(&end.reason);
             }
             end
         };

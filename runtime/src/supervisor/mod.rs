@@ -58,7 +58,7 @@ mod server;
 mod snapshot;
 mod strategy;
 
-use crate::destination::Target;
+use crate::destination::{Target, resolve};
 use crate::gen_server::{self, CallError, CallFailure, Server, StartError};
 use crate::message::Message;
 use crate::name::Name;
@@ -311,11 +311,6 @@ where
         request: format!("{function}({pid})"),
         ..error
     })
-}
-
-/// The pid behind a destination, or how to call the name that nobody has.
-fn resolve(supervisor: impl Destination) -> Result<Pid, String> {
-    supervisor.resolve().map_err(|unknown| format!("{:?}", unknown.0))
 }
 
 /// Adds a child after those that are there, and starts it. `None` says that its `init` returned ignore.
