@@ -1,5 +1,6 @@
 //! What can be seen of a process from outside.
 
+use super::priority::Priority;
 use super::record::{Answer, Link, Phase, Showing};
 use crate::message::Message;
 use crate::name::Name;
@@ -37,6 +38,8 @@ pub struct Info {
     pub group_leader: Pid,
     /// The process that spawned it, if a process did.
     pub parent: Option<Pid>,
+    /// Who goes first.
+    pub priority: Priority,
     /// How much it has done: one for each time it ran, and one for each message that it received.
     pub reductions: u64,
 }
@@ -141,6 +144,7 @@ fn info_of(pid: Pid) -> Option<Info> {
                 .collect(),
             group_leader: state.group_leader,
             parent: state.parent,
+            priority: record.priority(),
             reductions: state.reductions,
         }
     })

@@ -172,38 +172,6 @@ pub fn is_alive(pid: impl Into<Pid>) -> bool {
     record.and_then(|record| record.update(pid, |state| state.exit.is_none())) == Some(true)
 }
 
-/// What [`flag`] sets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Flag {
-    /// Exit signals become [`Exit`](crate::Exit) messages. Off in a new process.
-    TrapExit,
-}
-
-/// Sets a flag of the calling process, and returns how it was.
-///
-/// ```
-/// # crabtree::run(async {
-/// use crabtree::prelude::*;
-///
-/// let before = process::flag(Flag::TrapExit, true);
-/// assert!(!before);
-/// process::exit(me(), "a reason");
-/// receive! { Exit { from, .. } => assert_eq!(from, me()) }
-/// # });
-/// ```
-///
-/// # Panics
-/// Outside of a process.
-#[track_caller]
-pub fn flag(flag: Flag, value: bool) -> bool {
-    let process = current::expect("process::flag");
-    let before = process.record.update(process.pid, |state| match flag {
-        Flag::TrapExit => std::mem::replace(&mut state.trap_exit, value),
-    });
-    before.unwrap_or_default()
-}
-
 /// Gives a process a name, by which it can be found and sent to.
 ///
 /// The name is free again as soon as the process ends, before anybody learns of its end.

@@ -25,9 +25,11 @@ mod attached;
 pub(crate) mod call;
 pub(crate) mod current;
 mod dictionary;
+mod flag;
 mod inbox;
 mod info;
 mod lifecycle;
+mod priority;
 mod queue;
 pub(crate) mod record;
 mod relations;
@@ -39,10 +41,12 @@ pub(crate) mod task;
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};
 pub use attached::Attached;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
+pub use flag::{Flag, flag};
 pub use info::{Info, Shown, Status, info, list};
 pub use lifecycle::{
-    Flag, cancel_timer, exit, flag, flush, group_leader, hibernate, is_alive, me, register, registered, send_after,
+    cancel_timer, exit, flush, group_leader, hibernate, is_alive, me, register, registered, send_after,
     set_group_leader, sleep, spawn, spawn_link, spawn_monitor, unregister, whereis,
 };
+pub use priority::Priority;
 pub(crate) use record::deliver;
 pub use relations::{Down, Exit, demonitor, link, monitor, unlink};

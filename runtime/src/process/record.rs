@@ -8,6 +8,7 @@
 //! 3. The serial changes only at the very end of a process, after everybody was told.
 
 use super::inbox::Inbox;
+use super::priority::Priority;
 use super::queue::{Batch, Push, Queue};
 use super::signal::Signal;
 use crate::io::Device;
@@ -25,12 +26,14 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::Waker;
 
 /// See the module.
 pub(crate) struct Record {
     serial: AtomicU32,
+    /// A [`Priority`], read at each poll.
+    priority: AtomicU8,
     queue: Queue,
     /// Wakes the task that runs the process.
     waker: AtomicWaker,
@@ -269,6 +272,7 @@ impl Record {
     pub(crate) fn new() -> Record {
         Record {
             serial: AtomicU32::new(0),
+            priority: AtomicU8::new(Priority::Normal.as_byte()),
             queue: Queue::closed(),
             waker: AtomicWaker::new(),
             state: Mutex::new(State::free()),
@@ -277,6 +281,15 @@ impl Record {
 
     pub(crate) fn serial(&self) -> u32 {
         self.serial.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        Priority::of_byte(self.priority.load(Ordering::Relaxed))
+    }
+
+    /// Returns how it was.
+    pub(crate) fn set_priority(&self, priority: Priority) -> Priority {
+        Priority::of_byte(self.priority.swap(priority.as_byte(), Ordering::Relaxed))
     }
 
     /// Begins a process in this record.

@@ -1,6 +1,7 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
 use super::current::{self, enter};
+use super::priority::Priority;
 use super::record::{Link, Phase, Record};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -22,6 +23,7 @@ pub(crate) struct Start {
     pub(crate) link: bool,
     /// The spawner watches the process under this reference.
     pub(crate) monitor: Option<Ref>,
+    pub(crate) priority: Priority,
 }
 
 /// Begins a process that runs `body`. It is in the table, linked and watched before its first step.
@@ -49,6 +51,7 @@ pub(crate) fn run(pid: Pid, body: Body) {
 pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
     let (pid, record) = node().table.acquire();
     let parent = current::get();
+    record.set_priority(start.priority);
     record.begin(parent.map(|parent| parent.pid), current::group_leader());
     let Some(parent) = parent else { return (pid, record) };
     if start.link {

@@ -125,6 +125,7 @@ fn start_owned(monitor: MonitorRef, body: Body) -> Pid {
     let start = Start {
         link: true,
         monitor: Some(monitor.0),
+        ..Start::default()
     };
     task::start(body, start)
 }
