@@ -1,12 +1,12 @@
-//! Where messages can be sent: to pids, and to names.
+//! Where messages can be sent: to pids, names and aliases.
 
 use crate::message::{Message, Term};
 use crate::name::{Name, NoSuchName};
 use crate::node::node;
-use crate::pid::Pid;
-use crate::process::deliver;
+use crate::pid::{Alias, Pid};
+use crate::process::{deliver, record};
 
-/// Something that messages can be sent to: a [`Pid`], or the name of a registered process.
+/// Something that messages can be sent to: a [`Pid`], the name of a registered process, or an [`Alias`].
 ///
 /// Servers and supervisors that behaviours start are destinations too.
 pub trait Destination {
@@ -24,6 +24,7 @@ pub trait Destination {
     fn resolve(&self) -> Result<Pid, NoSuchName> {
         match self.target() {
             Target::Pid(pid) => Ok(pid),
+            Target::Alias(alias) => Ok(alias.owner),
             Target::Name(name) => node().names.get(name.as_str()).ok_or(NoSuchName(name)),
         }
     }
@@ -40,6 +41,7 @@ pub(crate) fn resolve(destination: impl Destination) -> Result<Pid, String> {
 pub enum Target {
     Pid(Pid),
     Name(Name),
+    Alias(Alias),
 }
 
 /// Sends a message. It never waits: the message is in the mailbox, or was dropped, when this returns.
@@ -71,6 +73,18 @@ impl Destination for Pid {
 
     fn target(&self) -> Target {
         Target::Pid(*self)
+    }
+}
+
+impl Destination for Alias {
+    type Sent = ();
+
+    fn deliver(&self, message: Message) {
+        record::reply(self.owner, self.id, message);
+    }
+
+    fn target(&self) -> Target {
+        Target::Alias(*self)
     }
 }
 
@@ -108,6 +122,23 @@ impl Destination for String {
 
     fn target(&self) -> Target {
         Target::Name(self.into())
+    }
+}
+
+/// Sending says nothing, not even whether a name was known.
+impl Destination for Target {
+    type Sent = ();
+
+    fn deliver(&self, message: Message) {
+        match self {
+            Target::Pid(pid) => pid.deliver(message),
+            Target::Alias(alias) => alias.deliver(message),
+            Target::Name(name) => drop(name.deliver(message)),
+        }
+    }
+
+    fn target(&self) -> Target {
+        self.clone()
     }
 }
 

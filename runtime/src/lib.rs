@@ -81,7 +81,7 @@ pub use crabtree_macros::receive;
 pub use destination::{Destination, send};
 pub use message::{Message, Term};
 pub use name::{Name, NoSuchName, RegisterError};
-pub use pid::{MonitorRef, Pid, TimerRef};
+pub use pid::{Alias, MonitorRef, Pid, TimerRef};
 pub use process::{Down, Exit, Flag, Info, me, spawn, spawn_link, spawn_monitor};
 pub use reason::{ExitReason, Panic, Value, exit};
 pub use run::{block_on, ms, run, secs};

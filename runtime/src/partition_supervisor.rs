@@ -167,6 +167,7 @@ impl<S: GenServer> Address for Partition<S> {
         match &self.supervisor {
             Target::Pid(pid) => format!("a partition of {pid}"),
             Target::Name(name) => format!("a partition of {name:?}"),
+            Target::Alias(alias) => format!("a partition of {alias:?}"),
         }
     }
 }
@@ -184,10 +185,7 @@ fn partition(supervisor: &Target, hash: u64) -> Option<Pid> {
 }
 
 fn shared(supervisor: &Target) -> Option<Arc<Shared>> {
-    let pid = match supervisor {
-        Target::Pid(pid) => *pid,
-        Target::Name(name) => node().names.get(name.as_str())?,
-    };
+    let pid = supervisor.resolve().ok()?;
     let record = node().table.get(pid)?;
     record.update(pid, |state| state.extras()?.supervisor.clone())?
 }

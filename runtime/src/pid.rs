@@ -1,4 +1,4 @@
-//! Identifiers: of processes, monitors and timers.
+//! Identifiers: of processes, aliases, monitors and timers.
 
 use std::fmt;
 
@@ -91,6 +91,21 @@ pub struct MonitorRef(pub(crate) Ref);
 impl fmt::Debug for MonitorRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// An address of a process that it can take back: see [`process::alias`](crate::process::alias).
+///
+/// Messages are sent to it as to a [`Pid`]. Those that come after its end disappear.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Alias {
+    pub(crate) owner: Pid,
+    pub(crate) id: Ref,
+}
+
+impl fmt::Debug for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ExitReason;
 use crate::io::{self, Stream};
 use crate::me;
-use crate::process::current;
+use crate::process::{self, current};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -30,12 +30,17 @@ pub(crate) fn gives_up(max: u32, period: Duration) {
     error(&format!("Supervisor {} gives up", who()), &reason, &[]);
 }
 
-/// How reports call the calling process: by its name, if it has one, and its pid.
+/// How reports call the calling process: by its name or its label, if it has one, and its pid.
 pub(crate) fn who() -> String {
-    match name_of_current() {
+    match name_of_current().or_else(label_of_current) {
         Some(name) => format!("{name} {}", me()),
         None => me().to_string(),
     }
+}
+
+fn label_of_current() -> Option<String> {
+    let process = current::get()?;
+    process::get_label(process.pid).map(|label| label.to_string())
 }
 
 /// The name of the calling process, if it has one.

@@ -18,6 +18,8 @@ pub struct Info {
     pub pid: Pid,
     /// Its name, if it is registered.
     pub registered_name: Option<Name>,
+    /// What it calls itself, if it does: see [`set_label`](super::set_label).
+    pub label: Option<Name>,
     /// Whether it runs or waits.
     pub status: Status,
     /// How many messages wait in its mailbox.
@@ -88,7 +90,8 @@ fn shown(value: &Message) -> Shown {
     Shown(text.unwrap_or_else(|_| format!("<{}: its Debug panicked>", value.type_name())))
 }
 
-/// What can be seen of a process; `None` when it is not alive. Signals that were sent to it before have taken effect.
+/// What can be seen of a process; `None` when it is not alive, or is about to end. Signals that were sent to it before
+/// have taken effect.
 ///
 /// Messages and dictionary are shown with their `Debug`; this is a tool for looking, not for deciding. A `Debug` that
 /// itself asks about processes may be told that they are not alive.
@@ -109,7 +112,10 @@ pub fn info(pid: impl Into<Pid>) -> Option<Info> {
 
 fn info_of(pid: Pid) -> Option<Info> {
     let record = node().table.get(pid)?;
-    record.update(pid, |state| {
+    let info = record.update(pid, |state| {
+        if state.exit.is_some() {
+            return None;
+        }
         let _showing = Showing::begin();
         let relations = state.relations();
         let links = relations.iter().flat_map(|relations| &relations.links);
@@ -118,12 +124,13 @@ fn info_of(pid: Pid) -> Option<Info> {
             relations
                 .monitors
                 .iter()
-                .filter(|(monitor, _)| matches!(calls.get(monitor), None | Some(Answer::Mailbox)))
+                .filter(|(monitor, _)| matches!(calls.get(monitor), None | Some(Answer::Alias(_))))
         });
         let current = super::current::get().is_some_and(|current| current.pid == pid);
-        Info {
+        Some(Info {
             pid,
             registered_name: state.name().cloned(),
+            label: state.extras().and_then(|extras| extras.label.clone()),
             status: if current { Status::Running } else { Status::Waiting },
             message_queue_len: state.inbox.len(),
             messages: state.inbox.iter().map(shown).collect(),
@@ -146,8 +153,9 @@ fn info_of(pid: Pid) -> Option<Info> {
             parent: state.parent,
             priority: record.priority(),
             reductions: state.reductions,
-        }
-    })
+        })
+    });
+    info?
 }
 
 /// All living processes, in the order of their numbers.

@@ -5,11 +5,10 @@ use super::signal::Signal;
 use super::task::{self, Start};
 use super::{current, scan};
 use crate::ExitReason;
-use crate::destination::Destination;
-use crate::message::{Message, Term};
+use crate::message::Message;
 use crate::name::{Name, NoSuchName, RegisterError};
 use crate::node::node;
-use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::pid::{MonitorRef, Pid};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
@@ -304,38 +303,6 @@ pub async fn sleep(duration: Duration) {
         Poll::Pending
     })
     .await;
-}
-
-/// Sends a message later; see [`send`](crate::send). Zero sends at once.
-///
-/// A name is looked up when the time has come. The timer goes on when the caller ends.
-///
-/// ```
-/// # crabtree::run(async {
-/// use crabtree::prelude::*;
-///
-/// process::send_after(me(), "tea is ready", ms(20));
-/// let other = process::send_after(me(), "never", secs(60));
-/// receive! { text: &str => assert_eq!(text, "tea is ready") }
-/// assert!(process::cancel_timer(other).is_some_and(|left| left < secs(60)));
-/// # });
-/// ```
-pub fn send_after<T: Term>(to: impl Destination, message: T, after: Duration) -> TimerRef {
-    let timer = node().new_ref();
-    if after.is_zero() {
-        // As for a timer that runs out, a name that nobody has does not matter.
-        let _ = to.deliver(Message::new(message));
-    } else {
-        node()
-            .senders
-            .send_after(to.target(), Message::new(message), after, timer);
-    }
-    TimerRef(timer)
-}
-
-/// Cancels a timer and says how much time it had left; `None` when it has fired or was cancelled.
-pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
-    node().senders.cancel(timer.0)
 }
 
 /// Takes all messages out of the mailbox of the calling process.

@@ -21,6 +21,7 @@
 //! in which they were sent. A message is one; so are exits, links and monitors. An exit signal takes effect when its
 //! receiver next awaits, for a process is a future and is stopped between its steps.
 
+mod alias;
 mod attached;
 pub(crate) mod call;
 pub(crate) mod current;
@@ -28,6 +29,7 @@ mod dictionary;
 mod flag;
 mod inbox;
 mod info;
+mod label;
 mod lifecycle;
 mod priority;
 mod queue;
@@ -37,16 +39,20 @@ pub(crate) mod scan;
 pub(crate) mod signal;
 pub(crate) mod table;
 pub(crate) mod task;
+mod timers;
 
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};
+pub use alias::{MonitorAlias, alias, monitor_with_alias, reply_alias, unalias};
 pub use attached::Attached;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
 pub use flag::{Flag, flag};
 pub use info::{Info, Shown, Status, info, list};
+pub use label::{get_label, set_label};
 pub use lifecycle::{
-    cancel_timer, exit, flush, group_leader, hibernate, is_alive, me, register, registered, send_after,
-    set_group_leader, sleep, spawn, spawn_link, spawn_monitor, unregister, whereis,
+    exit, flush, group_leader, hibernate, is_alive, me, register, registered, set_group_leader, sleep, spawn,
+    spawn_link, spawn_monitor, unregister, whereis,
 };
 pub use priority::Priority;
 pub(crate) use record::deliver;
-pub use relations::{Down, Exit, demonitor, link, monitor, unlink};
+pub use relations::{Down, Exit, demonitor, demonitor_flush, link, monitor, unlink};
+pub use timers::{cancel_timer, read_timer, send_after};

@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(crate) reductions: u64,
     /// The timer that wakes the process for its nearest deadline.
     pub(crate) alarm: Option<timer::Alarm>,
+    /// Whether a timer was ever set to send to the process.
+    pub(crate) has_timers: bool,
     /// Made when first needed: most processes are linked to nobody.
     relations: Option<Box<Relations>>,
     /// Made when first needed.
@@ -76,7 +78,7 @@ pub(crate) struct Relations {
     pub(crate) monitors: BTreeMap<Ref, Pid>,
     /// Who watches the process.
     pub(crate) watchers: BTreeMap<Ref, Pid>,
-    /// Calls that wait for an answer.
+    /// Calls that wait for an answer, and aliases.
     pub(crate) calls: BTreeMap<Ref, Answer>,
     /// Parts of the process that wait for a message with wakers of their own, as within `join_all`.
     pub(crate) waiting: Vec<Waker>,
@@ -93,16 +95,27 @@ pub(crate) enum Link {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Awaited,
-    /// The answer is to go to the mailbox, as that of a task does. The alias is good until the monitor is gone.
-    Mailbox,
+    /// Not a call: what comes under this reference goes to the mailbox.
+    Alias(Ends),
     Reply(Message),
     Down(ExitReason),
+}
+
+/// What ends an alias, besides taking it back.
+#[derive(Default, Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// The end of the monitor of the same reference.
+    pub(crate) with_monitor: bool,
+    /// The first message; the monitor ends with it too.
+    pub(crate) with_reply: bool,
 }
 
 /// What few processes have.
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) name: Option<Name>,
+    /// What the process calls itself, for those who look.
+    pub(crate) label: Option<Name>,
     pub(crate) dictionary: BTreeMap<Name, Message>,
     /// Set when the process is an I/O device.
     pub(crate) device: Option<Arc<dyn Device>>,
@@ -124,6 +137,7 @@ impl State {
             group_leader: Pid::local(0, 0),
             reductions: 0,
             alarm: None,
+            has_timers: false,
             relations: None,
             extras: None,
         }
@@ -239,7 +253,8 @@ impl State {
         }
         match relations.calls.get_mut(&monitor) {
             None => {}
-            Some(Answer::Mailbox) => drop(relations.calls.remove(&monitor)),
+            Some(Answer::Alias(ends)) if !ends.with_monitor => {}
+            Some(Answer::Alias(_)) => drop(relations.calls.remove(&monitor)),
             Some(answer) => {
                 if matches!(answer, Answer::Awaited) {
                     *answer = Answer::Down(reason);
@@ -252,14 +267,21 @@ impl State {
     }
 
     /// Keeps the answer for the call that awaits it; one that nobody awaits comes back.
-    fn answer(&mut self, alias: Ref, message: Message) -> Option<Message> {
-        let awaited = (self.relations.as_mut()).and_then(|relations| relations.calls.get_mut(&alias));
-        match awaited {
+    fn answer(&mut self, alias: Ref, message: Message, out: &mut Outbox) -> Option<Message> {
+        let Some(relations) = &mut self.relations else {
+            return Some(message);
+        };
+        match relations.calls.get_mut(&alias) {
             Some(answer @ Answer::Awaited) => {
                 *answer = Answer::Reply(message);
                 None
             }
-            Some(Answer::Mailbox) => {
+            Some(Answer::Alias(ends)) => {
+                if ends.with_reply {
+                    relations.calls.remove(&alias);
+                    let watched = relations.monitors.remove(&alias);
+                    out.extend(watched.map(|pid| (pid, Signal::Demonitor { monitor: alias })));
+                }
                 self.inbox.push(message);
                 None
             }
@@ -339,7 +361,7 @@ impl Record {
                 continue;
             }
             if let Some(alias) = message.header().alias {
-                strays.extend(state.answer(alias, message));
+                strays.extend(state.answer(alias, message, out));
                 continue;
             }
             match message.downcast::<Signal>() {
@@ -392,6 +414,9 @@ impl Record {
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
             alarm.cancel();
+        }
+        if state.has_timers {
+            node().senders.forget(me);
         }
         self.announce(me, &reason, state.relations);
         let unread = bounce_all(me, unread);

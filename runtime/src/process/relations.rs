@@ -1,11 +1,12 @@
 //! Links and monitors.
 
-use super::current;
-use super::record::{Link, send_signal};
+use super::current::{self, Current};
+use super::record::{Answer, Link, send_signal};
 use super::signal::Signal;
 use crate::ExitReason;
+use crate::message::Message;
 use crate::node::node;
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, Ref};
 
 /// The message that an exit signal becomes in a process that traps exits.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,27 +122,28 @@ pub fn unlink(pid: impl Into<Pid>) {
 #[track_caller]
 pub fn monitor(pid: impl Into<Pid>) -> MonitorRef {
     let process = current::expect("process::monitor");
-    let pid = pid.into();
     let monitor = node().new_ref();
-    process.record.lock().relations_mut().monitors.insert(monitor, pid);
-    send_signal(
-        pid,
-        Signal::Monitor {
-            from: process.pid,
-            monitor,
-        },
-    );
+    watch(&process, pid.into(), monitor);
     MonitorRef(monitor)
 }
 
-/// Takes a monitor back. A [`Down`] that has arrived stays in the mailbox.
+/// Has `process` watch `pid` under a reference that is new.
+pub(super) fn watch(process: &Current, pid: Pid, monitor: Ref) {
+    process.record.lock().relations_mut().monitors.insert(monitor, pid);
+    let from = process.pid;
+    send_signal(pid, Signal::Monitor { from, monitor });
+}
+
+/// Takes a monitor back. A [`Down`] that has arrived stays in the mailbox; see [`demonitor_flush`].
+///
+/// Returns whether the monitor was there: `false` when its `Down` has arrived, or when another process made it.
 ///
 /// ```
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;
 ///
 /// let (child, watched) = spawn_monitor(process::sleep(secs(3600)));
-/// process::demonitor(watched);
+/// assert!(process::demonitor(watched));
 /// process::exit(child, ExitReason::Kill);
 /// receive! {
 ///     Down { .. } => unreachable!("nobody watches"),
@@ -153,10 +155,51 @@ pub fn monitor(pid: impl Into<Pid>) -> MonitorRef {
 /// # Panics
 /// Outside of a process.
 #[track_caller]
-pub fn demonitor(monitor: MonitorRef) {
+pub fn demonitor(monitor: MonitorRef) -> bool {
     let process = current::expect("process::demonitor");
-    let watched = process.record.lock().relations_mut().monitors.remove(&monitor.0);
+    let mut state = process.record.lock();
+    let relations = state.relations_mut();
+    let watched = relations.monitors.remove(&monitor.0);
+    if let Some(Answer::Alias(ends)) = relations.calls.get(&monitor.0)
+        && ends.with_monitor
+    {
+        relations.calls.remove(&monitor.0);
+    }
+    drop(state);
     if let Some(pid) = watched {
         send_signal(pid, Signal::Demonitor { monitor: monitor.0 });
     }
+    watched.is_some()
+}
+
+/// Takes a monitor back, and its [`Down`] out of the mailbox if it has arrived: afterwards there is none, and none comes.
+///
+/// Returns whether the monitor was there, as [`demonitor`].
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let (child, watched) = spawn_monitor(async {});
+/// while process::is_alive(child) {
+///     process::sleep(ms(0)).await;
+/// }
+/// process::demonitor_flush(watched);
+/// assert_eq!(process::flush().len(), 0);
+/// # });
+/// ```
+///
+/// # Panics
+/// Outside of a process.
+#[track_caller]
+pub fn demonitor_flush(monitor: MonitorRef) -> bool {
+    let process = current::expect("process::demonitor_flush");
+    let watched = demonitor(monitor);
+    let is_down = |message: &Message| {
+        let down: Option<&Down> = message.downcast_ref();
+        down.is_some_and(|down| down.monitor == monitor)
+    };
+    let down = process.record.update(process.pid, |state| state.inbox.extract(is_down));
+    drop(down);
+    watched
 }

@@ -64,7 +64,7 @@ use crate::destination::Destination;
 use crate::message::{Message, Term};
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
-use crate::process::record::{Answer, reply};
+use crate::process::record::{Answer, Ends, reply};
 use crate::process::task::{self, Body, Start};
 use crate::process::{self, current};
 pub use async_stream::{AsyncStream, OnTimeout, ZippedStream, async_stream};
@@ -120,7 +120,11 @@ where
 fn start_owned(monitor: MonitorRef, body: Body) -> Pid {
     let owner = current::expect("task::async_");
     let mut state = owner.record.lock();
-    state.relations_mut().calls.insert(monitor.0, Answer::Mailbox);
+    let ends = Ends {
+        with_monitor: true,
+        with_reply: false,
+    };
+    state.relations_mut().calls.insert(monitor.0, Answer::Alias(ends));
     drop(state);
     let start = Start {
         link: true,

@@ -7,13 +7,12 @@
 
 mod wheel;
 
-use crate::destination::Target;
+use crate::destination::{Destination, Target};
 use crate::message::Message;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
-use crate::process::deliver;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -62,33 +61,100 @@ impl Alarm {
     }
 }
 
-/// Timers that send, by their public reference, so that they can be cancelled.
+/// Timers that send, by their public reference: to look at, to cancel, and to forget when their receiver ends.
+///
+/// # Invariants
+/// 1. A timer to a process is entered under the lock of the process's record, which is taken before the one here, and
+///    only while the process is alive; `State::has_timers` is set then, and the end of the process forgets its timers.
 #[derive(Default)]
 pub(crate) struct Senders {
-    by_ref: Mutex<HashMap<Ref, (Weak<Timers>, Key)>>,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    by_ref: HashMap<Ref, Sender>,
+    /// Those to processes, in order of these.
+    by_receiver: BTreeSet<(Pid, Ref)>,
+}
+
+struct Sender {
+    timers: Weak<Timers>,
+    key: Key,
+    /// `None` for a name, which is looked up when the time has come.
+    receiver: Option<Pid>,
 }
 
 impl Senders {
+    /// Sends `message` later. To a process that is not alive no timer is set.
     pub(crate) fn send_after(&self, to: Target, message: Message, after: Duration, timer: Ref) {
-        let timers = Timers::current();
-        let mut by_ref = self.by_ref.lock();
-        let at = Instant::now() + after.min(FAR);
-        let key = timers.insert(at, Event::Send { to, message, timer });
-        by_ref.insert(timer, (Arc::downgrade(&timers), key));
+        let receiver = match &to {
+            Target::Pid(pid) => *pid,
+            Target::Alias(alias) => alias.owner,
+            Target::Name(_) => return self.enter(to, message, after, timer, None),
+        };
+        let Some(record) = node().table.get(receiver) else {
+            return;
+        };
+        record.update(receiver, |state| {
+            state.has_timers = true;
+            self.enter(to, message, after, timer, Some(receiver));
+        });
     }
 
-    /// Takes a timer back; says how much time it had left, or `None` when it fired or never was.
+    fn enter(&self, to: Target, message: Message, after: Duration, timer: Ref, receiver: Option<Pid>) {
+        let timers = Timers::current();
+        let mut pending = self.pending.lock();
+        let at = Instant::now() + after.min(FAR);
+        let key = timers.insert(at, Event::Send { to, message, timer });
+        let timers = Arc::downgrade(&timers);
+        pending.by_receiver.extend(receiver.map(|receiver| (receiver, timer)));
+        pending.by_ref.insert(timer, Sender { timers, key, receiver });
+    }
+
+    /// How much time a timer has left; `None` when it fired, was cancelled, or never was.
+    pub(crate) fn read(&self, timer: Ref) -> Option<Duration> {
+        let pending = self.pending.lock();
+        let sender = pending.by_ref.get(&timer)?;
+        let timers = sender.timers.upgrade()?;
+        let when = timers.wheel.lock().when(sender.key)?;
+        Some(timers.left(when))
+    }
+
+    /// Takes a timer back; says what [`read`](Senders::read) would have said.
     pub(crate) fn cancel(&self, timer: Ref) -> Option<Duration> {
-        let (timers, key) = self.by_ref.lock().remove(&timer)?;
-        let timers = timers.upgrade()?;
+        let sender = self.pending.lock().remove(timer)?;
+        let timers = sender.timers.upgrade()?;
         let (event, when) = {
             let mut wheel = timers.wheel.lock();
-            let when = wheel.when(key)?;
-            (wheel.remove(key)?, when)
+            let when = wheel.when(sender.key)?;
+            (wheel.remove(sender.key)?, when)
         };
         drop(event);
-        let at = timers.start + Duration::from_millis(when);
-        Some(at.saturating_duration_since(Instant::now()))
+        Some(timers.left(when))
+    }
+
+    /// Takes back all timers to a process that has ended.
+    pub(crate) fn forget(&self, receiver: Pid) {
+        let first = (receiver, Ref(0));
+        let timers: Vec<Ref> = {
+            let pending = self.pending.lock();
+            let of_receiver = pending.by_receiver.range(first..=(receiver, Ref(u64::MAX)));
+            of_receiver.map(|(_, timer)| *timer).collect()
+        };
+        for timer in timers {
+            self.cancel(timer);
+        }
+    }
+}
+
+impl Pending {
+    fn remove(&mut self, timer: Ref) -> Option<Sender> {
+        let sender = self.by_ref.remove(&timer)?;
+        if let Some(receiver) = sender.receiver {
+            self.by_receiver.remove(&(receiver, timer));
+        }
+        Some(sender)
     }
 }
 
@@ -128,6 +194,11 @@ impl Timers {
         key
     }
 
+    /// How far away the tick is.
+    fn left(&self, tick: u64) -> Duration {
+        (self.start + Duration::from_millis(tick)).saturating_duration_since(Instant::now())
+    }
+
     /// The first tick at which `at` has come.
     fn tick(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.start);
@@ -162,12 +233,8 @@ impl Timers {
                     }
                 }
                 Event::Send { to, message, timer } => {
-                    node().senders.by_ref.lock().remove(&timer);
-                    let to = match to {
-                        Target::Pid(pid) => Some(pid),
-                        Target::Name(name) => node().names.get(name.as_str()),
-                    };
-                    drop(to.map(|to| deliver(to, message)));
+                    node().senders.pending.lock().remove(timer);
+                    to.deliver(message);
                 }
             }
         }

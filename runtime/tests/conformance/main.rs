@@ -3,6 +3,7 @@
 mod agent;
 #[path = "../common/mod.rs"]
 mod common;
+mod process;
 mod registry;
 mod task;
 
@@ -15,9 +16,14 @@ async fn end_of_process<F: Future + Send + 'static>(body: F) -> ExitReason {
     receive! { Down { monitor, reason, .. } if monitor == watched => { let _ = pid; reason } }
 }
 
+/// Begins a process that waits until it is ended.
+fn idle() -> Pid {
+    spawn(std::future::pending::<()>())
+}
+
 /// Nothing is in the mailbox, now or when everybody had a turn.
 #[track_caller]
 fn assert_empty_mailbox() {
-    let messages = process::flush();
+    let messages = crabtree::process::flush();
     assert!(messages.is_empty(), "{messages:?}");
 }
