@@ -39,6 +39,7 @@
 //! # Where this differs from OTP
 //! - A process is a future, and is stopped between its steps: an exit signal takes effect when the process next awaits.
 //!   Code that never awaits is not interrupted.
+//! - A process of high priority is preferred, and does not keep all others from running, as it would in OTP.
 //! - Messages keep their Rust types. A value is moved into the mailbox, not copied; what is shared is shared by `Arc`.
 //! - What a plain process returns is dropped. A panic is its only crash that is reported; an [`exit`] with a reason is
 //!   a decision.

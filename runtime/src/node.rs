@@ -3,6 +3,7 @@
 use crate::io;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
+use crate::process::priority::Turns;
 use crate::process::table::Table;
 use crate::timer::{Senders, Timers};
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ pub(crate) struct Node {
     /// The timers of each tokio runtime that runs processes.
     pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
     pub(crate) senders: Senders,
+    pub(crate) turns: Turns,
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
     refs: AtomicU64,
@@ -48,6 +50,7 @@ impl Node {
             names,
             timers: Mutex::default(),
             senders: Senders::default(),
+            turns: Turns::default(),
             user,
             refs: AtomicU64::new(1),
             runtime: OnceLock::new(),

@@ -31,7 +31,7 @@ mod inbox;
 mod info;
 mod label;
 mod lifecycle;
-mod priority;
+pub(crate) mod priority;
 mod queue;
 pub(crate) mod record;
 mod relations;

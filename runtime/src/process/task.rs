@@ -1,7 +1,7 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
 use super::current::{self, enter};
-use super::priority::Priority;
+use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -36,15 +36,13 @@ pub(crate) fn start(body: Body, start: Start) -> Pid {
 /// Runs `body` as a process that has begun.
 pub(crate) fn run(pid: Pid, body: Body) {
     let record = node().table.get(pid).expect("a process that was not run has not ended");
-    let task = Task {
+    let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
+    runtime.spawn(Task {
         pid,
         record,
+        turn: Turn::first(record.priority(), &runtime),
         body: Some(body),
-    };
-    match Handle::try_current() {
-        Ok(handle) => drop(handle.spawn(task)),
-        Err(_) => drop(node().runtime().spawn(task)),
-    }
+    });
 }
 
 /// Makes a living process without anything that runs it.
@@ -72,6 +70,7 @@ pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
 struct Task {
     pid: Pid,
     record: &'static Record,
+    turn: Turn,
     /// `None` once the process ended.
     body: Option<Body>,
 }
@@ -81,7 +80,20 @@ impl Future for Task {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
-        task.step(context).map(|end| task.end(end))
+        let priority = task.record.priority();
+        if !task.turn.has_come(priority) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let stepped = match task.turn.waker(priority, context.waker()) {
+            None => task.step(context),
+            Some(waker) => task.step(&mut Context::from_waker(&waker)),
+        };
+        if priority != Priority::High && task.record.priority() == Priority::High {
+            // What it waits for has to learn the waker of a process of high priority.
+            context.waker().wake_by_ref();
+        }
+        stepped.map(|end| task.end(end))
     }
 }
 
