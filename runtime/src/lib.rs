@@ -33,7 +33,7 @@
 //! - [`registry`]: processes under keys, alone or many under one.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
-//! - [`io`]: where the output of processes goes.
+//! - [`io`]: where the output of processes goes and their input comes from. [`file`](mod@file): files as such devices.
 //! - [`kino`]: rich outputs, among them pictures of supervision trees.
 //!
 //! # Where this differs from OTP
@@ -47,6 +47,8 @@
 //!   crash reaches an owner that does not trap exits by the link all the same.
 //! - A task whose result was taken says so at once when it is awaited again, instead of waiting for the timeout. A
 //!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
+//! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
+//!   everywhere, and other bytes are read and written as bytes: devices have no encodings.
 //! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
 
 // What `receive!` expands to says `::crabtree`, in this crate as elsewhere.
@@ -58,6 +60,7 @@ pub mod agent;
 mod analyzer;
 mod destination;
 pub mod dynamic_supervisor;
+pub mod file;
 pub mod gen_server;
 pub mod io;
 pub mod kino;

@@ -40,7 +40,7 @@ impl Node {
             let (user, record) = table.acquire();
             record.begin(None, user);
             let mut state = record.lock();
-            state.extras_mut().device = Some(Arc::new(io::Terminal));
+            state.extras_mut().device = Some(Arc::new(io::Terminal::default()));
             state.extras_mut().name = Some("user".into());
             user
         };

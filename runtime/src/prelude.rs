@@ -7,6 +7,6 @@ pub use crate::gen_server::{Caller, GenServer, HandleCall, HandleCast, Init, Nex
 pub use crate::supervisor::{ChildSpec, Restart, Shutdown, Strategy, Supervisor, SupervisorRef, child_spec};
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
-    dynamic_supervisor, exit, gen_server, io, kino, me, ms, partition_supervisor, process, receive, registry, secs,
-    send, spawn, spawn_link, spawn_monitor, supervisor, sys, task,
+    dynamic_supervisor, exit, file, gen_server, io, kino, me, ms, partition_supervisor, process, receive, registry,
+    secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, task,
 };

@@ -116,7 +116,7 @@ impl Debugging {
             }
         }
         if self.trace {
-            io::write(Stream::Stdout, &format!("*DBG* {who} {event}\n"));
+            io::write(Stream::Stdout, format!("*DBG* {who} {event}\n"));
         }
         if let Some(log) = &mut self.log {
             if log.events.len() == log.most {

@@ -1,4 +1,4 @@
-//! Input and output: where the output of a process goes.
+//! Input and output: where what a process prints goes, and where what it reads comes from.
 //!
 //! Every process has a *group leader*, which it inherits from its spawner: an I/O device, which is a process too. In a
 //! notebook the device is the cell; in a program it is the terminal, registered as `user`. Because output finds its way
@@ -6,17 +6,65 @@
 //! cell that spawned them has ended.
 //!
 //! `print!` and its kin, imported from this crate, write to the group leader; those of std write to the terminal.
+//!
+//! # Devices are processes
+//! A device has a pid, and whoever has the pid can write to it and read from it. [`file::open`](crate::file::open)
+//! gives one for a file, [`string_io::open`] one for a string, [`device`] one for whatever you write yourself.
+//!
+//! ```
+//! # crabtree::run(async {
+//! use crabtree::io::{self, string_io};
+//! use crabtree::prelude::*;
+//!
+//! let log = string_io::open("");
+//! let (_, worker) = spawn_monitor(async move { io::puts(log, "hello from the worker").unwrap() });
+//! receive! { Down { monitor, .. } if monitor == worker => () }
+//! assert_eq!(string_io::contents(log)?.1, "hello from the worker\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! [`STDIO`] means the group leader of the caller. These are equivalent: `println!("hello")`,
+//! `io::puts(STDIO, "hello")`, `io::puts(process::group_leader(), "hello")?`; the last one can fail, since a pid can be
+//! that of anybody.
+//!
+//! A device ends as processes do. One that was opened watches the process that opened it, and closes when that one
+//! ends; so nothing stays open by mistake, and a device that is to live longer is opened by a process that does.
+//!
+//! # Writing does not wait
+//! A device is called by the process that writes, on its thread, which is what lets `print!` be no `async` function.
+//! What one call writes stays together, and is written when the call returns. Reading waits, and is awaited.
 
+mod address;
+mod error;
+mod input;
 mod macros;
+mod request;
+mod serve;
+pub mod string_io;
 
 use crate::kino::Bundle;
 use crate::node::node;
 use crate::pid::Pid;
 use crate::process::current;
 use crate::process::task::{self, Start, begin};
+pub use address::AsDevice;
+use address::Place;
+pub use error::{IoError, IoFailure};
+pub(crate) use input::Ahead;
+pub use input::{Get, Wanted};
+use parking_lot::Mutex;
+pub use request::{Pieces, Reading, binread, binwrite, getn, gets, inspect, puts, read, stream, write};
+pub(crate) use serve::{begin_owned, close};
+use std::any::Any;
 use std::fmt;
-use std::io::Write;
+use std::future::Future;
+use std::io::{Error, ErrorKind, Write};
+use std::pin::Pin;
 use std::sync::Arc;
+
+/// The group leader of the caller, as a device: OTP's `standard_io`.
+pub const STDIO: Stream = Stream::Stdout;
 
 /// Which output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -38,12 +86,43 @@ pub struct Display {
     pub update: bool,
 }
 
-/// Something that output can be written to.
+/// A read under way.
+pub type Getting<'a> = Pin<Box<dyn Future<Output = std::io::Result<Option<Vec<u8>>>> + Send + 'a>>;
+
+/// Something that can be written to, and perhaps read from.
 ///
 /// A device is called by whatever process prints, on its thread, so it should not take long.
-pub trait Device: Send + Sync + 'static {
+pub trait Device: Any + Send + Sync {
     /// Writes text. Lines are not cut or joined: what one call writes stays together.
     fn write(&self, stream: Stream, text: &str);
+
+    /// Writes what somebody asks this device to write, by its pid: such a request gets an answer. Text goes to
+    /// [`write`](Device::write), unless this is written; other bytes are refused.
+    ///
+    /// # Errors
+    /// Whatever hinders the device.
+    fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let no_text = |_| {
+            Error::new(
+                ErrorKind::InvalidData,
+                "this device takes text, and the bytes are not UTF-8",
+            )
+        };
+        self.write(Stream::Stdout, std::str::from_utf8(bytes).map_err(no_text)?);
+        Ok(())
+    }
+
+    /// Reads; `None` at the end of the input. A text that is [wanted](Get::text) must be UTF-8. Unless this is written,
+    /// the device cannot be read.
+    ///
+    /// Each read is a task of its own, so it may take long, and several can be under way.
+    ///
+    /// # Errors
+    /// Whatever hinders the device.
+    fn get(&self, get: Get) -> Getting<'_> {
+        drop(get);
+        Box::pin(async { Err(request::cannot_be_read()) })
+    }
 
     /// Shows a rich output; its text, where a device knows no better.
     fn display(&self, display: Display) {
@@ -90,42 +169,62 @@ pub fn device(device: Arc<dyn Device>) -> Pid {
     pid
 }
 
-/// The device behind a group leader, or else the terminal.
-fn device_of(leader: Pid) -> Arc<dyn Device> {
-    let find = |pid: Pid| {
-        let record = node().table.get(pid)?;
-        record.update(pid, |state| state.extras()?.device.clone())?
-    };
-    find(leader)
-        .or_else(|| find(node().user))
-        .unwrap_or_else(|| Arc::new(Terminal))
+/// The device that a process is.
+fn find(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
+    let record = node().table.get(pid).ok_or(IoFailure::Terminated)?;
+    let device = record.update(pid, |state| {
+        if state.exit.is_some() {
+            return Err(IoFailure::Terminated);
+        }
+        let device = state.extras().and_then(|extras| extras.device.clone());
+        device.ok_or(IoFailure::NotADevice)
+    });
+    device.unwrap_or(Err(IoFailure::Terminated))
 }
 
-/// Writes to the group leader of the calling process.
-pub fn write(stream: Stream, text: &str) {
-    device_of(current::group_leader()).write(stream, text);
+/// The device at a place, if it is of that type.
+pub(crate) fn find_as<D: Device>(place: &Place) -> Result<Arc<D>, IoFailure> {
+    let (_, device) = place.find()?;
+    let device: Arc<dyn Any + Send + Sync> = device;
+    device.downcast().map_err(|_| IoFailure::NotADevice)
+}
+
+/// The device behind a group leader, or else that of `user`.
+fn device_of(leader: Pid) -> (Pid, Arc<dyn Device>) {
+    let user = node().user;
+    let of = |pid| Some((pid, find(pid).ok()?));
+    of(leader)
+        .or_else(|| of(user))
+        .unwrap_or_else(|| (user, Arc::new(Terminal::default())))
 }
 
 /// Writes formatted text to the group leader of the calling process, in one piece. This is what `print!` calls.
 pub fn write_fmt(stream: Stream, text: fmt::Arguments<'_>) {
     match text.as_str() {
-        Some(text) => write(stream, text),
-        None => write(stream, &text.to_string()),
+        Some(text) => leader().write(stream, text),
+        None => leader().write(stream, &text.to_string()),
     }
 }
 
 /// Shows a rich output through the group leader of the calling process.
 pub fn display(display: Display) {
-    device_of(current::group_leader()).display(display);
+    leader().display(display);
 }
 
 /// Removes the output of the calling process's group leader, as far as the device can.
 pub fn clear(wait: bool) {
-    device_of(current::group_leader()).clear(wait);
+    leader().clear(wait);
 }
 
-/// The terminal: standard output and standard error of the program.
-pub(crate) struct Terminal;
+fn leader() -> Arc<dyn Device> {
+    device_of(current::group_leader()).1
+}
+
+/// The terminal: standard input, standard output and standard error of the program.
+#[derive(Default)]
+pub(crate) struct Terminal {
+    input: Arc<Mutex<Ahead>>,
+}
 
 impl Device for Terminal {
     fn write(&self, stream: Stream, text: &str) {
@@ -138,4 +237,25 @@ impl Device for Terminal {
             Stream::Stderr => std::io::stderr().write_all(text.as_bytes()),
         };
     }
+
+    fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
+    }
+
+    fn get(&self, get: Get) -> Getting<'_> {
+        self.write(Stream::Stdout, &get.prompt);
+        let input = self.input.clone();
+        blocking(move || input.lock().next(&get, &mut std::io::stdin()))
+    }
+}
+
+/// Does what may wait for somebody outside of the program, on a thread where that is no harm.
+pub(crate) fn blocking<T: Send + 'static>(
+    body: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = std::io::Result<T>> + Send>> {
+    Box::pin(async move {
+        let done = tokio::task::spawn_blocking(body).await;
+        done.unwrap_or_else(|error| Err(Error::other(error)))
+    })
 }

@@ -3,6 +3,7 @@
 mod agent;
 #[path = "../common/mod.rs"]
 mod common;
+mod io;
 mod process;
 mod registry;
 mod task;
