@@ -95,5 +95,6 @@ pub use run::{block_on, ms, run, secs};
 pub mod __private {
     #[cfg(rust_analyzer)]
     pub use crate::analyzer::any;
+    pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
 }

@@ -189,8 +189,12 @@ impl From<String> for ExitReason {
     }
 }
 
-/// What unwinds when code calls [`exit`].
-struct ExitPayload(ExitReason);
+/// What unwinds when code calls [`exit`], or is stopped.
+struct ExitPayload {
+    reason: ExitReason,
+    /// Whether an exit signal did it, and no decision of the code.
+    stopped: bool,
+}
 
 /// Ends the calling process with a reason.
 ///
@@ -208,11 +212,16 @@ struct ExitPayload(ExitReason);
 /// # });
 /// ```
 pub fn exit(reason: impl Into<ExitReason>) -> ! {
-    unwind(reason.into())
+    unwind(reason.into(), false)
 }
 
-fn unwind(reason: ExitReason) -> ! {
-    std::panic::resume_unwind(Box::new(ExitPayload(reason)))
+/// Ends the calling process, in the middle of its step, by an exit signal that arrived.
+pub(crate) fn stop(reason: ExitReason) -> ! {
+    unwind(reason, true)
+}
+
+fn unwind(reason: ExitReason, stopped: bool) -> ! {
+    std::panic::resume_unwind(Box::new(ExitPayload { reason, stopped }))
 }
 
 /// The reason inside the payload of a caught unwinding that [`exit`] began.
@@ -220,12 +229,19 @@ fn unwind(reason: ExitReason) -> ! {
 /// # Errors
 /// Gives the payload back when it is another one: that of a panic.
 pub fn exit_payload(payload: Box<dyn Any + Send>) -> Result<ExitReason, Box<dyn Any + Send>> {
-    payload.downcast::<ExitPayload>().map(|payload| payload.0)
+    payload.downcast::<ExitPayload>().map(|payload| payload.reason)
 }
 
 /// Whether [`exit`] began the unwinding with this payload.
 pub(crate) fn is_exit(payload: &(dyn Any + Send)) -> bool {
     payload.is::<ExitPayload>()
+}
+
+/// Whether an exit signal stopped the code that unwound with this payload. Nobody in the process is asked about it.
+pub(crate) fn is_stop(payload: &(dyn Any + Send)) -> bool {
+    payload
+        .downcast_ref::<ExitPayload>()
+        .is_some_and(|payload| payload.stopped)
 }
 
 /// The reason for which code that unwound with this payload ended.

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::check;
+use common::{check, end_of};
+use crabtree::__private::reduce;
 use crabtree::prelude::*;
-use crabtree::process::Priority;
+use crabtree::process::{Attached, Priority};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -252,5 +253,210 @@ fn a_server_with_a_full_mailbox_lets_others_have_their_turn() {
         }
         send(other, "go");
         receive! { handled: usize => assert!((1..1000).contains(&handled), "the other had its turn after {handled}") }
+    });
+}
+
+#[test]
+fn code_that_loops_without_an_await_is_stopped_at_the_check() {
+    crabtree::run(async {
+        let parent = me();
+        for (signal, seen) in [(ExitReason::Kill, ExitReason::Killed), ("boom".into(), "boom".into())] {
+            let busy = spawn(async move {
+                send(parent, "busy");
+                loop {
+                    reduce();
+                }
+            });
+            receive! { "busy" => () }
+            process::exit(busy, signal);
+            assert_eq!(end_of(busy).await, seen);
+        }
+    });
+}
+
+/// Sends its name when it is dropped.
+struct Sends(Pid, &'static str);
+
+impl Drop for Sends {
+    fn drop(&mut self) {
+        send(self.0, self.1);
+    }
+}
+
+#[test]
+fn code_that_is_stopped_is_unwound_without_a_report() {
+    check(async {
+        let parent = me();
+        let (pid, _) = spawn_monitor(async move {
+            let _variable = Sends(parent, "dropped");
+            process::exit(me(), ExitReason::Kill);
+            loop {
+                reduce();
+            }
+        });
+        receive! { "dropped" => () }
+        receive! { Down { pid: who, reason, .. } => assert_eq!((who, reason), (pid, ExitReason::Killed)) }
+    });
+}
+
+#[test]
+fn a_signal_that_does_not_end_a_process_does_not_stop_its_code() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        process::exit(me(), "a reason");
+        send(me(), "a message");
+        for _ in 0..10_000 {
+            reduce();
+        }
+        receive! { Exit { reason, .. } => assert_eq!(reason, ExitReason::from("a reason")) }
+    });
+}
+
+#[test]
+fn who_catches_the_unwinding_is_stopped_again() {
+    check(async {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = turns.clone();
+        let stubborn = spawn(async move {
+            process::exit(me(), "boom");
+            for _ in 0..3 {
+                counted.fetch_add(1, Ordering::Relaxed);
+                std::panic::catch_unwind(reduce).unwrap_err();
+            }
+            process::sleep(secs(60)).await;
+        });
+        assert_eq!(end_of(stubborn).await, ExitReason::from("boom"));
+        assert_eq!(turns.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// Loops when it is dropped, while the process is to be killed, and says when it came to its end.
+struct Loops(Pid);
+
+impl Drop for Loops {
+    fn drop(&mut self) {
+        process::exit(me(), ExitReason::Kill);
+        for _ in 0..10_000 {
+            reduce();
+        }
+        send(self.0, "came to its end");
+    }
+}
+
+#[test]
+fn a_destructor_that_runs_because_of_a_panic_is_not_stopped() {
+    check(async {
+        let parent = me();
+        let (_, _) = spawn_monitor(async move {
+            let _loops = Loops(parent);
+            panic!("the first unwinding");
+        });
+        receive! { "came to its end" => () }
+        receive! { Down { reason: ExitReason::Panic(panic), .. } => assert_eq!(panic.message, "the first unwinding") }
+    });
+}
+
+#[test]
+fn a_process_that_ends_drops_its_future_in_peace() {
+    check(async {
+        let loops = Loops(me());
+        let waiting = spawn(async move {
+            let _loops = loops;
+            process::sleep(secs(60)).await;
+        });
+        process::sleep(ms(1)).await;
+        process::exit(waiting, "done");
+        receive! { "came to its end" => () }
+        assert_eq!(end_of(waiting).await, ExitReason::NoProc);
+    });
+}
+
+#[test]
+fn an_attached_process_that_loops_ends_and_says_why() {
+    let mut main = Attached::new();
+    let looping = async {
+        process::exit(me(), "boom");
+        loop {
+            reduce();
+        }
+    };
+    let ended: Result<(), _> = crabtree::block_on(main.drive(looping));
+    assert_eq!(ended, Err(ExitReason::from("boom")));
+    assert_eq!(crabtree::block_on(main.idle()), ExitReason::from("boom"));
+}
+
+#[test]
+fn a_server_whose_handler_is_killed_while_it_loops_does_not_terminate_in_an_orderly_way() {
+    #[derive(Debug)]
+    struct Looper(Pid);
+
+    impl GenServer for Looper {
+        type Args = Pid;
+        async fn init(parent: Pid) -> Init<Self> {
+            Init::ok(Looper(parent))
+        }
+        async fn terminate(&mut self, _: &ExitReason) {
+            send(self.0, "terminate");
+        }
+    }
+
+    #[derive(Debug)]
+    struct Spin;
+
+    impl HandleCast<Spin> for Looper {
+        async fn handle_cast(&mut self, _: Spin) -> Next {
+            process::exit(me(), ExitReason::Kill);
+            loop {
+                reduce();
+            }
+        }
+    }
+
+    check(async {
+        let server = gen_server::start::<Looper>(me()).await.unwrap();
+        gen_server::cast(server, Spin);
+        assert_eq!(end_of(server.pid()).await, ExitReason::Killed);
+        receive! {
+            "terminate" => panic!("a killed server does not terminate"),
+            after ms(0) => (),
+        }
+    });
+}
+
+#[test]
+fn checks_count_as_work() {
+    check(async {
+        let before = process::info(me()).unwrap().reductions;
+        for _ in 0..5000 {
+            reduce();
+        }
+        let after = process::info(me()).unwrap().reductions;
+        assert!((5000..5010).contains(&(after - before)), "{}", after - before);
+    });
+}
+
+#[test]
+fn the_check_does_nothing_outside_of_a_process() {
+    for _ in 0..10_000 {
+        reduce();
+    }
+}
+
+#[test]
+fn a_value_whose_debug_loops_can_be_shown() {
+    struct Slow;
+
+    impl std::fmt::Debug for Slow {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            for _ in 0..10_000 {
+                reduce();
+            }
+            f.write_str("Slow")
+        }
+    }
+
+    check(async {
+        send(me(), Slow);
+        assert_eq!(process::info(me()).unwrap().messages, ["Slow"]);
     });
 }

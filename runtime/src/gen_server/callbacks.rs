@@ -5,10 +5,10 @@ use super::returns::{Init, Initial, Next};
 use crate::ExitReason;
 use crate::message::Message;
 use crate::process::current;
-use crate::reason::{is_exit, reason_of_unwinding};
+use crate::reason::{is_exit, is_stop, reason_of_unwinding};
 use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -70,7 +70,7 @@ pub(super) struct Crash {
     pub(super) panicked: bool,
 }
 
-/// Runs a callback; a panic or an exit in it becomes a value.
+/// Runs a callback; a panic or an exit in it becomes a value. An exit signal that stops it ends the server.
 pub(super) async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
     debug_assert!(current::is_inside());
     poll_fn(|context| {
@@ -78,6 +78,7 @@ pub(super) async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Outpu
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(payload) if is_stop(&*payload) => resume_unwind(payload),
             Err(payload) => {
                 let panicked = !is_exit(&*payload);
                 let reason = reason_of_unwinding(payload);

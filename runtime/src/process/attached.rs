@@ -5,7 +5,10 @@ use super::record::Record;
 use super::task::{Start, begin, next_step};
 use crate::ExitReason;
 use crate::pid::Pid;
+use crate::reason::{is_stop, reason_of_unwinding};
+use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
@@ -69,8 +72,13 @@ impl Attached {
             if let Some(reason) = self.step(context.waker()) {
                 return Poll::Ready(Err(reason));
             }
-            let _entered = enter(self.pid, self.record, context.waker());
-            future.as_mut().poll(context).map(Ok)
+            let entered = enter(self.pid, self.record, context.waker());
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+            drop(entered);
+            match polled {
+                Ok(polled) => polled.map(Ok),
+                Err(payload) => Poll::Ready(Err(self.stopped(payload))),
+            }
         })
         .await
     }
@@ -94,6 +102,16 @@ impl Attached {
             self.end(reason);
         }
         self.ended.clone()
+    }
+
+    /// The reason, when an exit signal stopped the process in its step; other unwinding goes on.
+    fn stopped(&mut self, payload: Box<dyn Any + Send>) -> ExitReason {
+        if !is_stop(&*payload) {
+            resume_unwind(payload);
+        }
+        let reason = reason_of_unwinding(payload);
+        self.end(reason.clone());
+        reason
     }
 
     fn end(&mut self, reason: ExitReason) {

@@ -1,6 +1,7 @@
 //! Which process the thread is running just now.
 
 use super::record::Record;
+use super::reductions;
 use crate::node::node;
 use crate::pid::Pid;
 use std::cell::Cell;
@@ -20,6 +21,8 @@ struct Polled {
     process: Current,
     /// The waker of the task that polls.
     waker: *const Waker,
+    /// Whether it takes a step, in which an exit signal can stop it; otherwise it is being taken down.
+    steps: bool,
 }
 
 thread_local! {
@@ -33,10 +36,22 @@ pub(crate) struct Entered<'a> {
     _waker: PhantomData<&'a Waker>,
 }
 
+/// For a step of the process.
 pub(crate) fn enter<'a>(pid: Pid, record: &'static Record, waker: &'a Waker) -> Entered<'a> {
+    reductions::begin_step();
+    begin(pid, record, waker, true)
+}
+
+/// For what is left to do in its name when it takes no more steps.
+pub(crate) fn enter_to_end(pid: Pid, record: &'static Record) -> Entered<'static> {
+    begin(pid, record, Waker::noop(), false)
+}
+
+fn begin<'a>(pid: Pid, record: &'static Record, waker: &'a Waker, steps: bool) -> Entered<'a> {
     let polled = Polled {
         process: Current { pid, record },
         waker: ptr::from_ref(waker),
+        steps,
     };
     Entered {
         before: POLLED.replace(Some(polled)),
@@ -61,6 +76,11 @@ pub(crate) fn is_task_waker(waker: &Waker) -> bool {
         // drop of `Entered` takes it back. (An `Entered` is a local variable of the functions that poll.)
         ptr::eq(polled.waker, waker) || unsafe { &*polled.waker }.will_wake(waker)
     })
+}
+
+/// Whether the thread takes a step of a process, in which an exit signal can stop it.
+pub(crate) fn can_be_stopped() -> bool {
+    POLLED.get().is_some_and(|polled| polled.steps)
 }
 
 /// Whether the thread runs a process.

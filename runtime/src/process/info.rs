@@ -42,7 +42,8 @@ pub struct Info {
     pub parent: Option<Pid>,
     /// Who goes first.
     pub priority: Priority,
-    /// How much it has done: one for each time it ran, and one for each message that it received.
+    /// How much it has done: one for each time it ran, and one for each message that it received. Turns of a loop that
+    /// carries the check for exit signals count as well, by the thousand.
     pub reductions: u64,
 }
 

@@ -34,6 +34,7 @@ mod lifecycle;
 pub(crate) mod priority;
 mod queue;
 pub(crate) mod record;
+pub(crate) mod reductions;
 mod relations;
 pub(crate) mod scan;
 pub(crate) mod signal;

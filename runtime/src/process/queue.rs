@@ -58,6 +58,11 @@ impl Queue {
         }
     }
 
+    /// Whether nothing waits in it just now. For the receiver of an open queue only.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.load(Ordering::Relaxed).is_null()
+    }
+
     /// Takes everything, oldest first. For the receiver only.
     pub(crate) fn take(&self) -> Batch {
         let head = self.head.load(Ordering::Relaxed);

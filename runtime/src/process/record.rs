@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::Waker;
 
 /// See the module.
@@ -34,6 +34,8 @@ pub(crate) struct Record {
     serial: AtomicU32,
     /// A [`Priority`], read at each poll.
     priority: AtomicU8,
+    /// Whether `exit` is set in the state: for who looks without the lock.
+    ends: AtomicBool,
     queue: Queue,
     /// Wakes the task that runs the process.
     waker: AtomicWaker,
@@ -295,6 +297,7 @@ impl Record {
         Record {
             serial: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal.as_byte()),
+            ends: AtomicBool::new(false),
             queue: Queue::closed(),
             waker: AtomicWaker::new(),
             state: Mutex::new(State::free()),
@@ -323,6 +326,7 @@ impl Record {
             group_leader,
             ..State::free()
         };
+        self.ends.store(false, Ordering::Relaxed);
         self.queue.open();
     }
 
@@ -333,18 +337,30 @@ impl Record {
 
     /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.
     pub(crate) fn update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
+        match SHOWING.get() {
+            true => self.try_update(me, read),
+            false => self.update_locked(me, self.state.lock(), read),
+        }
+    }
+
+    /// Like [`update`](Record::update), but `None` as well when somebody has the lock.
+    pub(crate) fn try_update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.update_locked(me, self.state.try_lock()?, read)
+    }
+
+    fn update_locked<R>(
+        &self,
+        me: Pid,
+        mut state: MutexGuard<'_, State>,
+        read: impl FnOnce(&mut State) -> R,
+    ) -> Option<R> {
+        if state.phase != Phase::Alive || self.serial() != me.serial() {
+            return None;
+        }
         let mut out = Outbox::new();
-        let (_strays, result) = {
-            let mut state = match SHOWING.get() {
-                true => self.state.try_lock()?,
-                false => self.state.lock(),
-            };
-            if state.phase != Phase::Alive || self.serial() != me.serial() {
-                return None;
-            }
-            let strays = self.handle_arrived(me, &mut state, &mut out);
-            (strays, read(&mut state))
-        };
+        let _strays = self.handle_arrived(me, &mut state, &mut out);
+        let result = read(&mut state);
+        drop(state);
         out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
         Some(result)
     }
@@ -370,9 +386,15 @@ impl Record {
             }
         }
         if news {
+            self.ends.store(state.exit.is_some(), Ordering::Relaxed);
             state.wake_waiting();
         }
         strays
+    }
+
+    /// Whether signals have arrived, or one has that ends the process. Without the lock, so it may be late.
+    pub(crate) fn has_news(&self) -> bool {
+        self.ends.load(Ordering::Relaxed) || !self.queue.is_empty()
     }
 
     /// Registers the task that runs the process. Signals that arrive afterwards wake it.

@@ -1,6 +1,6 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
-use super::current::{self, enter};
+use super::current::{self, enter, enter_to_end};
 use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
 use crate::node::node;
@@ -116,7 +116,7 @@ impl Task {
     fn end(&mut self, end: End) {
         let Some(body) = self.body.take() else { return };
         let end = {
-            let _entered = enter(self.pid, self.record, Waker::noop());
+            let _entered = enter_to_end(self.pid, self.record);
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
             let end = dropped.map_or_else(End::by_unwinding, |()| end);
             if end.panicked {

@@ -1,0 +1,54 @@
+//! Reductions: how code that does not await is counted, and stopped.
+//!
+//! A future is stopped between its steps. Code that loops without an await can carry a check in its loops; then an exit
+//! signal takes effect there, by unwinding.
+
+use super::current;
+use crate::reason;
+use std::cell::Cell;
+
+/// How many checks are counted together.
+const PERIOD: u32 = 1000;
+
+thread_local! {
+    /// How many checks the running process has passed since it was counted last.
+    static PASSED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A turn of a loop, or the beginning of a function: ends the calling process if an exit signal has arrived that does.
+///
+/// It costs a few loads, and never yields. Outside of a process, in a destructor that runs because of a panic, and while
+/// a process is taken down it does nothing.
+///
+/// # Panics
+/// It unwinds as [`exit`](crate::exit) does. Who catches that goes on until the next check or await.
+pub fn reduce() {
+    let passed = PASSED.get() + 1;
+    PASSED.set(passed);
+    if passed == PERIOD || current::get().is_some_and(|process| process.record.has_news()) {
+        look();
+    }
+}
+
+/// What the process that the thread runs now has passed, it will have passed in this step.
+pub(super) fn begin_step() {
+    PASSED.set(0);
+}
+
+#[cold]
+fn look() {
+    let passed = PASSED.take();
+    let Some(process) = current::get().filter(|_| current::can_be_stopped()) else {
+        return;
+    };
+    // The lock may be held further up on this thread, by somebody who shows a value of this process.
+    let exit = process.record.try_update(process.pid, |state| {
+        state.reductions += u64::from(passed);
+        state.exit.clone()
+    });
+    if let Some(Some(reason)) = exit
+        && !std::thread::panicking()
+    {
+        reason::stop(reason)
+    }
+}
