@@ -34,6 +34,7 @@
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
 //! - [`io`]: where the output of processes goes and their input comes from. [`file`](mod@file): files as such devices.
+//! - [`system`]: the node as a whole: schedulers, clocks, unique numbers.
 //! - [`kino`]: rich outputs, among them pictures of supervision trees.
 //!
 //! # Where this differs from OTP
@@ -77,6 +78,7 @@ mod report;
 mod run;
 pub mod supervisor;
 pub mod sys;
+pub mod system;
 pub mod task;
 mod timer;
 

@@ -5,6 +5,7 @@ use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::process::priority::Turns;
 use crate::process::table::Table;
+use crate::system::Counters;
 use crate::timer::{Senders, Timers};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub(crate) struct Node {
     pub(crate) turns: Turns,
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
+    pub(crate) counters: Counters,
     refs: AtomicU64,
     runtime: OnceLock<Runtime>,
 }
@@ -52,6 +54,7 @@ impl Node {
             senders: Senders::default(),
             turns: Turns::default(),
             user,
+            counters: Counters::new(),
             refs: AtomicU64::new(1),
             runtime: OnceLock::new(),
         }

@@ -72,7 +72,7 @@ impl PartitionSupervisor {
     pub fn new(make: impl Fn(usize) -> ChildSpec + Send + 'static) -> PartitionSupervisor {
         PartitionSupervisor {
             make: Box::new(make),
-            partitions: std::thread::available_parallelism().map_or(1, Into::into),
+            partitions: crate::system::schedulers_online(),
             supervisor: Supervisor::new(Strategy::OneForOne),
         }
     }

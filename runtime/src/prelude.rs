@@ -8,5 +8,5 @@ pub use crate::supervisor::{ChildSpec, Restart, Shutdown, Strategy, Supervisor, 
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
     dynamic_supervisor, exit, file, gen_server, io, kino, me, ms, partition_supervisor, process, receive, registry,
-    secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, task,
+    secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, system, task,
 };

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 const FIRST_BITS: u32 = 6;
 const SEGMENTS: usize = 27 - FIRST_BITS as usize;
 /// The most processes that a node can have at a time: 134 217 664, as OTP's largest `+P` allows.
-const CAPACITY: u32 = (1 << 27) - (1 << FIRST_BITS);
+pub(crate) const CAPACITY: u32 = (1 << 27) - (1 << FIRST_BITS);
 /// How many numbers lie idle before the first is used again.
 const REUSE_AFTER: usize = 16 * 1024;
 
@@ -76,6 +76,12 @@ impl Table {
     pub(crate) fn get(&self, pid: Pid) -> Option<&Record> {
         self.at(pid.number(), false)
             .filter(|record| record.serial() == pid.serial())
+    }
+
+    /// How many numbers are taken.
+    pub(crate) fn len(&self) -> usize {
+        let free = self.free.lock();
+        free.fresh as usize - free.idle.len()
     }
 
     /// Every record that was ever used.

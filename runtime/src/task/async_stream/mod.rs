@@ -18,7 +18,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::iter::Fuse;
-use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -59,7 +58,7 @@ where
     AsyncStream {
         items: items.into_iter().fuse(),
         function,
-        max_concurrency: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        max_concurrency: crate::system::schedulers_online(),
         ordered: true,
         timeout: Some(super::DEFAULT_TIMEOUT),
         on_timeout: OnTimeout::Exit,
