@@ -44,6 +44,8 @@ struct Parcel<T> {
 struct Kind {
     type_id: TypeId,
     type_name: fn() -> &'static str,
+    /// The bytes of the parcel.
+    size: usize,
     /// Drops the value and frees the parcel.
     drop: unsafe fn(NonNull<Header>),
     debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
@@ -53,6 +55,7 @@ trait HasKind: Term + Sized {
     const KIND: Kind = Kind {
         type_id: TypeId::of::<Self>(),
         type_name: std::any::type_name::<Self>,
+        size: size_of::<Parcel<Self>>(),
         drop: drop_parcel::<Self>,
         debug: debug_parcel::<Self>,
     };
@@ -145,6 +148,11 @@ impl Message {
     /// The name of the value's type, as [`std::any::type_name`] gives it.
     pub fn type_name(&self) -> &'static str {
         (self.header().kind.type_name)()
+    }
+
+    /// How many bytes the message has, without what its value owns elsewhere.
+    pub(crate) fn size(&self) -> usize {
+        self.header().kind.size
     }
 
     pub(crate) fn type_id(&self) -> TypeId {

@@ -3,6 +3,7 @@
 use crate::io;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
+use crate::process::origin::Origin;
 use crate::process::priority::Turns;
 use crate::process::table::Table;
 use crate::system::Counters;
@@ -40,7 +41,7 @@ impl Node {
         let names = Names::default();
         let user = {
             let (user, record) = table.acquire();
-            record.begin(None, user);
+            record.begin(None, user, Origin::of::<io::Terminal>());
             let mut state = record.lock();
             state.extras_mut().device = Some(Arc::new(io::Terminal::default()));
             state.extras_mut().name = Some("user".into());

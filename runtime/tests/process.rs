@@ -390,3 +390,96 @@ fn a_debug_that_asks_about_its_own_process_does_not_lock_it_up() {
         assert_eq!(process::info(me()).unwrap().messages, ["asked: false"]);
     });
 }
+
+#[test]
+fn info_says_where_a_process_comes_from_and_where_it_waits() {
+    async fn clerk(parent: Pid) {
+        let child = spawn(process::sleep(secs(60)));
+        send(parent, child);
+        receive! { "never" => () }
+    }
+    check(async {
+        let spawned = line!() + 1;
+        let clerk = spawn(clerk(me()));
+        let child = receive! { child: Pid => child };
+        process::sleep(ms(1)).await;
+        let [clerk, child] = [clerk, child].map(|pid| process::info(pid).unwrap());
+        assert_eq!(child.ancestors, [clerk.pid, me()]);
+        assert!(clerk.initial_call.ends_with("::clerk"), "{}", clerk.initial_call);
+        assert_eq!((clerk.spawned_at.file(), clerk.spawned_at.line()), (file!(), spawned));
+        let waits = clerk.current_place.unwrap();
+        assert_eq!((waits.file(), waits.line()), (file!(), spawned - 4));
+        let asleep = child.current_place.unwrap();
+        assert_eq!(asleep.line(), spawned - 6);
+        assert_eq!(process::info(me()).unwrap().current_place, None, "it runs");
+    });
+}
+
+#[test]
+fn memory_grows_with_the_future_and_the_mailbox() {
+    check(async {
+        let small = spawn(std::future::pending::<()>());
+        let large = spawn(async {
+            let room = [7_u8; 10_000];
+            std::future::pending::<()>().await;
+            assert_eq!(room[0], 7);
+        });
+        let memory = |pid| process::info(pid).unwrap().memory;
+        assert!(memory(large) >= memory(small) + 10_000);
+        assert!(memory(large) < memory(small) + 11_000, "the future is there once");
+        let before = memory(small);
+        send(small, [0_u8; 5_000]);
+        assert!(memory(small) >= before + 5_000);
+    });
+}
+
+#[test]
+fn a_builder_sets_everything_before_the_first_step() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let parent = me();
+        let device = spawn(process::sleep(secs(60)));
+        let (pid, watched) = process::Builder::new()
+            .name("built")
+            .label("with everything")
+            .link()
+            .priority(process::Priority::High)
+            .group_leader(device)
+            .spawn_monitor(async move {
+                send(parent, Box::new(process::info(me()).unwrap()));
+                exit("done")
+            })
+            .unwrap();
+        let info = receive! { info: Box<Info> => info };
+        assert_eq!((info.pid, info.parent, info.links), (pid, Some(parent), vec![parent]));
+        assert_eq!(info.registered_name, Some("built".into()));
+        assert_eq!(info.label, Some("with everything".into()));
+        assert_eq!(info.priority, process::Priority::High);
+        assert_eq!((info.group_leader, info.monitored_by), (device, vec![parent]));
+        receive! { Exit { from, .. } => assert_eq!(from, pid) }
+        receive! { Down { monitor, .. } => assert_eq!(monitor, watched) }
+    });
+}
+
+#[test]
+fn a_builder_whose_name_is_taken_spawns_nothing() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let owner = process::Builder::new()
+            .name("taken")
+            .spawn(process::sleep(secs(60)))
+            .unwrap();
+        let ran = std::sync::Arc::new(());
+        let held = ran.clone();
+        let taken = process::Builder::new().name("taken").link().spawn_monitor(async move {
+            process::sleep(secs(1)).await;
+            drop(held);
+        });
+        assert!(taken.unwrap_err().to_string().contains(&owner.to_string()));
+        assert_eq!(std::sync::Arc::strong_count(&ran), 1);
+        process::sleep(secs(2)).await;
+        assert_eq!(process::flush().len(), 0);
+        let info = process::info(me()).unwrap();
+        assert_eq!((info.links, info.monitors), (vec![], vec![]));
+    });
+}

@@ -127,7 +127,7 @@ async fn start_any(
     };
     let (pid, record) = task::begin(task::Start {
         link,
-        ..task::Start::default()
+        ..task::Start::of::<Starting<()>>()
     });
     if let Some(place) = place
         && let Err(taken) = place.register(pid)

@@ -161,11 +161,12 @@ pub trait Device: Any + Send + Sync {
 /// assert_eq!(*tape.0.lock().unwrap(), "recorded\n");
 /// # });
 /// ```
+#[track_caller]
 pub fn device(device: Arc<dyn Device>) -> Pid {
-    let (pid, record) = begin(Start::default());
+    let (pid, record) = begin(Start::of::<dyn Device>());
     record.lock().extras_mut().device = Some(device);
     // A device has nothing to do but to notice when it is told to end.
-    task::run(pid, Box::pin(std::future::pending()));
+    task::run(pid, Box::pin(std::future::pending::<()>()));
     pid
 }
 

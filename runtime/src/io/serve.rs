@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Begins the process of a device. Its owner is the caller; whoever is no process owns nothing, and must close it.
 pub(crate) fn begin_owned(device: Arc<dyn Device>) -> Pid {
     let owner = current::get().map(|owner| owner.pid);
-    let (pid, record) = begin(Start::default());
+    let (pid, record) = begin(Start::of::<dyn Device>());
     record.lock().extras_mut().device = Some(device);
     task::run(pid, Box::pin(life(owner)));
     pid

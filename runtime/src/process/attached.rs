@@ -43,8 +43,9 @@ impl Attached {
         clippy::new_without_default,
         reason = "it starts a process, which a default value should not"
     )]
+    #[track_caller]
     pub fn new() -> Attached {
-        let (pid, record) = begin(Start::default());
+        let (pid, record) = begin(Start::of::<Attached>());
         Attached {
             pid,
             record,

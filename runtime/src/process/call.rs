@@ -5,6 +5,7 @@
 
 use super::attached::Attached;
 use super::current::{self, Current};
+use super::origin::Place;
 use super::record::{Answer, deliver, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
@@ -121,7 +122,7 @@ impl Call {
             let answer = calls.remove(&self.alias).unwrap_or(Answer::Awaited);
             if let Answer::Awaited = answer {
                 calls.insert(self.alias, Answer::Awaited);
-                wait(state, &self.caller, context, deadline);
+                wait(state, &self.caller, context, deadline, Place::caller());
             }
             Some(answer)
         });

@@ -91,6 +91,12 @@ impl Inbox {
         }
     }
 
+    /// How many bytes the mailbox and its messages have.
+    pub(crate) fn memory(&self) -> usize {
+        let messages: usize = self.iter().map(Message::size).sum();
+        self.entries.capacity() * size_of::<Option<Message>>() + messages
+    }
+
     /// Frees the memory that no message needs.
     pub(crate) fn shrink(&mut self) {
         self.entries.shrink_to_fit();

@@ -1,5 +1,6 @@
 //! What can be seen of a process from outside.
 
+use super::origin::Place;
 use super::priority::Priority;
 use super::record::{Answer, Link, Phase, Showing};
 use crate::message::Message;
@@ -10,7 +11,7 @@ use std::fmt;
 
 /// A snapshot of a process, as [`info`] takes it.
 ///
-/// Its fields are those of OTP's `process_info`; sizes are counts, not bytes.
+/// Its fields are those of OTP's `process_info`; sizes are counts unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -40,6 +41,18 @@ pub struct Info {
     pub group_leader: Pid,
     /// The process that spawned it, if a process did.
     pub parent: Option<Pid>,
+    /// Its parent, the parent's parent and so on, as far as they are alive, and the first one that is not.
+    pub ancestors: Vec<Pid>,
+    /// What it was spawned with: the path of the function whose future it runs, or the type of the server.
+    pub initial_call: &'static str,
+    /// Where it was spawned.
+    pub spawned_at: Place,
+    /// Where it waits: the `receive!`, the call or the [`sleep`](super::sleep) that it came to last. `None` while it runs, and
+    /// when it waits for something else.
+    pub current_place: Option<Place>,
+    /// How many bytes it takes: its record, its future, its mailbox and what it keeps about others. What its values own
+    /// beyond their own size is not known.
+    pub memory: usize,
     /// Who goes first.
     pub priority: Priority,
     /// How much it has done: one for each time it ran, and one for each message that it received. Turns of a loop that
@@ -152,11 +165,26 @@ fn info_of(pid: Pid) -> Option<Info> {
                 .collect(),
             group_leader: state.group_leader,
             parent: state.parent,
+            ancestors: Vec::new(),
+            initial_call: state.origin.path(),
+            spawned_at: state.origin.place,
+            current_place: state.waits_at,
+            memory: record.memory(state),
             priority: record.priority(),
             reductions: state.reductions,
         })
     });
-    info?
+    // Not under the lock: those are other records.
+    info?.map(|info| Info {
+        ancestors: ancestors(info.parent),
+        ..info
+    })
+}
+
+/// From `parent` upwards.
+fn ancestors(parent: Option<Pid>) -> Vec<Pid> {
+    let parent_of = |pid: &Pid| node().table.get(*pid)?.update(*pid, |state| state.parent)?;
+    std::iter::successors(parent, parent_of).collect()
 }
 
 /// All living processes, in the order of their numbers.

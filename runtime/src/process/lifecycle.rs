@@ -1,5 +1,6 @@
 //! From spawn to exit: the functions that begin, name, slow and end processes.
 
+use super::origin::Place;
 use super::record::send_signal;
 use super::signal::Signal;
 use super::task::{self, Start};
@@ -29,11 +30,12 @@ use tokio::time::Instant;
 /// receive! { text: &str => assert_eq!(text, "hello from your child") }
 /// # });
 /// ```
+#[track_caller]
 pub fn spawn<F>(future: F) -> Pid
 where
     F: Future + Send + 'static,
 {
-    task::start(body(future), Start::default())
+    task::start(body(future), Start::of::<F>())
 }
 
 /// Begins a process that is [linked](crate::process::link) to the caller before its first step.
@@ -60,7 +62,7 @@ where
     current::expect("spawn_link");
     let start = Start {
         link: true,
-        ..Start::default()
+        ..Start::of::<F>()
     };
     task::start(body(future), start)
 }
@@ -92,19 +94,17 @@ where
     let monitor = node().new_ref();
     let start = Start {
         monitor: Some(monitor),
-        ..Start::default()
+        ..Start::of::<F>()
     };
     (task::start(body(future), start), MonitorRef(monitor))
 }
 
 /// Forgets the type of a future. All that a spawn instantiates for it is this.
-fn body<F>(future: F) -> task::Body
+pub(super) fn body<F>(future: F) -> task::Body
 where
     F: Future + Send + 'static,
 {
-    Box::pin(async move {
-        future.await;
-    })
+    Box::pin(future)
 }
 
 /// The pid of the calling process.
@@ -195,7 +195,7 @@ pub fn register(pid: impl Into<Pid>, name: impl Into<Name>) -> Result<(), Regist
     register_name(pid.into(), name.into())
 }
 
-fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
+pub(super) fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
     let registered = node().table.get(pid).and_then(|record| {
         record.update(pid, |state| {
             if state.exit.is_some() {
@@ -283,7 +283,12 @@ pub fn registered() -> Vec<Name> {
 ///
 /// # Cancel safety
 /// It can be dropped at any time.
-pub async fn sleep(duration: Duration) {
+#[track_caller]
+pub fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+    sleep_at(duration, Place::caller())
+}
+
+async fn sleep_at(duration: Duration, place: Place) {
     if duration.is_zero() {
         return tokio::task::yield_now().await;
     }
@@ -298,7 +303,7 @@ pub async fn sleep(duration: Duration) {
             return Poll::Ready(());
         }
         (process.record).update(process.pid, |state| {
-            scan::wait(state, &process, context, Some(deadline))
+            scan::wait(state, &process, context, Some(deadline), place)
         });
         Poll::Pending
     })

@@ -23,6 +23,7 @@
 
 mod alias;
 mod attached;
+mod builder;
 pub(crate) mod call;
 pub(crate) mod current;
 mod dictionary;
@@ -31,6 +32,7 @@ mod inbox;
 mod info;
 mod label;
 mod lifecycle;
+pub(crate) mod origin;
 pub(crate) mod priority;
 mod queue;
 pub(crate) mod record;
@@ -45,6 +47,7 @@ mod timers;
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};
 pub use alias::{MonitorAlias, alias, monitor_with_alias, reply_alias, unalias};
 pub use attached::Attached;
+pub use builder::Builder;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
 pub use flag::{Flag, flag};
 pub use info::{Info, Shown, Status, info, list};
@@ -53,6 +56,7 @@ pub use lifecycle::{
     exit, flush, group_leader, hibernate, is_alive, me, register, registered, set_group_leader, sleep, spawn,
     spawn_link, spawn_monitor, unregister, whereis,
 };
+pub use origin::Place;
 pub use priority::Priority;
 pub(crate) use record::deliver;
 pub use relations::{Down, Exit, demonitor, demonitor_flush, link, monitor, unlink};

@@ -8,6 +8,7 @@
 //! 3. The serial changes only at the very end of a process, after everybody was told.
 
 use super::inbox::Inbox;
+use super::origin::{Origin, Place};
 use super::priority::Priority;
 use super::queue::{Batch, Push, Queue};
 use super::signal::Signal;
@@ -50,6 +51,11 @@ pub(crate) struct State {
     /// Why the process must end, as soon as its task notices.
     pub(crate) exit: Option<ExitReason>,
     pub(crate) parent: Option<Pid>,
+    pub(crate) origin: Origin,
+    /// Where the process waits: the last `receive!`, call or sleep that did since it was last polled.
+    pub(crate) waits_at: Option<Place>,
+    /// How many bytes its future has; `None` when it has no task of its own.
+    pub(crate) body: Option<usize>,
     pub(crate) group_leader: Pid,
     /// How many messages it received and how often it was polled: a measure of its work.
     pub(crate) reductions: u64,
@@ -125,8 +131,36 @@ pub(crate) struct Extras {
     pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
 }
 
+/// How many bytes the entries of a map have, without the room that a tree leaves free.
+fn entries<K, V>(map: &BTreeMap<K, V>) -> usize {
+    map.len() * (size_of::<K>() + size_of::<V>())
+}
+
 /// Signals to send once no lock is held.
 type Outbox = Vec<(Pid, Signal)>;
+
+impl Relations {
+    fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.monitors.is_empty()
+            && self.watchers.is_empty()
+            && self.calls.is_empty()
+            && self.waiting.is_empty()
+    }
+}
+
+impl Extras {
+    fn is_empty(&self) -> bool {
+        let Extras {
+            name,
+            label,
+            dictionary,
+            device,
+            supervisor,
+        } = self;
+        name.is_none() && label.is_none() && dictionary.is_empty() && device.is_none() && supervisor.is_none()
+    }
+}
 
 impl State {
     fn free() -> State {
@@ -136,6 +170,9 @@ impl State {
             trap_exit: false,
             exit: None,
             parent: None,
+            origin: Origin::of::<()>(),
+            waits_at: None,
+            body: None,
             group_leader: Pid::local(0, 0),
             reductions: 0,
             alarm: None,
@@ -170,7 +207,30 @@ impl State {
         self.inbox.shrink();
         if let Some(relations) = &mut self.relations {
             relations.waiting.shrink_to_fit();
+            if relations.is_empty() {
+                self.relations = None;
+            }
         }
+        if self.extras().is_some_and(Extras::is_empty) {
+            self.extras = None;
+        }
+    }
+
+    /// How many bytes there are behind the state.
+    fn memory(&self) -> usize {
+        let relations = self.relations().map_or(0, |relations| {
+            size_of::<Relations>()
+                + entries(&relations.links)
+                + entries(&relations.monitors)
+                + entries(&relations.watchers)
+                + entries(&relations.calls)
+                + relations.waiting.capacity() * size_of::<Waker>()
+        });
+        let extras = self.extras().map_or(0, |extras| {
+            let values: usize = extras.dictionary.values().map(Message::size).sum();
+            size_of::<Extras>() + entries(&extras.dictionary) + values
+        });
+        self.body.unwrap_or(0) + self.inbox.memory() + relations + extras
     }
 
     /// Registers a waker that is not the task's own.
@@ -318,12 +378,13 @@ impl Record {
     }
 
     /// Begins a process in this record.
-    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid) {
+    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) {
         let mut state = self.state.lock();
         *state = State {
             phase: Phase::Alive,
             parent,
             group_leader,
+            origin,
             ..State::free()
         };
         self.ends.store(false, Ordering::Relaxed);
@@ -333,6 +394,11 @@ impl Record {
     /// The state as it was left: signals that wait in the queue have not taken effect.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// How many bytes the process takes.
+    pub(crate) fn memory(&self, state: &State) -> usize {
+        size_of::<Record>() + state.memory()
     }
 
     /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.

@@ -2,6 +2,7 @@
 
 use super::current::{self, Current};
 use super::inbox::Cursor;
+use super::origin::Place;
 use super::record::State;
 use crate::message::Message;
 use crate::timer::Alarm;
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 /// not. What is not put back was received.
 pub struct Scan {
     process: Current,
+    /// Where it is written.
+    place: Place,
     deadline: Option<Instant>,
     cursor: Cursor,
     /// Where the message is missing that `next` gave out last.
@@ -33,6 +36,7 @@ impl Scan {
     pub fn new(timeout: Option<Duration>) -> Scan {
         Scan {
             process: current::expect("receive!"),
+            place: Place::caller(),
             // A timeout too long for the clock means for ever.
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cursor: Cursor::default(),
@@ -66,7 +70,7 @@ impl Scan {
             }
             let found = state.inbox.take(&mut self.cursor);
             if found.is_none() {
-                wait(state, &self.process, context, self.deadline);
+                wait(state, &self.process, context, self.deadline, self.place);
             } else {
                 state.reductions += 1;
             }
@@ -97,7 +101,14 @@ impl Drop for Scan {
 }
 
 /// Sees to it that the caller is polled again when something arrives, or at the deadline.
-pub(super) fn wait(state: &mut State, process: &Current, context: &Context<'_>, deadline: Option<Instant>) {
+pub(super) fn wait(
+    state: &mut State,
+    process: &Current,
+    context: &Context<'_>,
+    deadline: Option<Instant>,
+    place: Place,
+) {
+    state.waits_at = Some(place);
     if !current::is_task_waker(context.waker()) {
         state.wait(context.waker());
     }

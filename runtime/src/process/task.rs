@@ -1,6 +1,7 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
-use super::current::{self, enter, enter_to_end};
+use super::current::{self, Current, enter, enter_to_end};
+use super::origin::Origin;
 use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
 use crate::node::node;
@@ -8,6 +9,7 @@ use crate::pid::{Pid, Ref};
 use crate::reason::{is_exit, reason_of_unwinding};
 use crate::{ExitReason, report};
 use std::any::Any;
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -15,15 +17,40 @@ use std::task::{Context, Poll, Waker};
 use tokio::runtime::Handle;
 
 /// The future of a process, with its type forgotten: what a spawn instantiates ends here.
-pub(crate) type Body = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Body = Pin<Box<dyn Run>>;
+
+/// A future whose output is dropped.
+pub(crate) trait Run: Send {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<F: Future + Send> Run for F {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Future::poll(self, context).map(drop)
+    }
+}
 
 /// How a process begins.
-#[derive(Default, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Start {
+    pub(crate) origin: Origin,
     pub(crate) link: bool,
     /// The spawner watches the process under this reference.
     pub(crate) monitor: Option<Ref>,
     pub(crate) priority: Priority,
+}
+
+impl Start {
+    /// Without link and monitor, for a process that runs a `T`, spawned where the caller was called.
+    #[track_caller]
+    pub(crate) fn of<T: ?Sized>() -> Start {
+        Start {
+            origin: Origin::of::<T>(),
+            link: false,
+            monitor: None,
+            priority: Priority::default(),
+        }
+    }
 }
 
 /// Begins a process that runs `body`. It is in the table, linked and watched before its first step.
@@ -36,6 +63,7 @@ pub(crate) fn start(body: Body, start: Start) -> Pid {
 /// Runs `body` as a process that has begun.
 pub(crate) fn run(pid: Pid, body: Body) {
     let record = node().table.get(pid).expect("a process that was not run has not ended");
+    record.lock().body = Some(size_of_val(&*body));
     let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
     runtime.spawn(Task {
         pid,
@@ -47,11 +75,33 @@ pub(crate) fn run(pid: Pid, body: Body) {
 
 /// Makes a living process without anything that runs it.
 pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
+    let Ok(begun) = begin_as(start, |_| Ok::<(), Infallible>(()));
+    begun
+}
+
+/// Like [`begin`], for a process that `register` gives a name first.
+///
+/// # Errors
+/// That of `register`: the process is gone then, and nobody was linked to it or watched it.
+pub(crate) fn begin_as<E>(
+    start: Start,
+    register: impl FnOnce(Pid) -> Result<(), E>,
+) -> Result<(Pid, &'static Record), E> {
     let (pid, record) = node().table.acquire();
     let parent = current::get();
     record.set_priority(start.priority);
-    record.begin(parent.map(|parent| parent.pid), current::group_leader());
-    let Some(parent) = parent else { return (pid, record) };
+    record.begin(parent.map(|parent| parent.pid), current::group_leader(), start.origin);
+    if let Err(error) = register(pid) {
+        record.finish(pid, ExitReason::Normal);
+        return Err(error);
+    }
+    if let Some(parent) = parent {
+        relate(parent, pid, record, start);
+    }
+    Ok((pid, record))
+}
+
+fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
     if start.link {
         let mut state = parent.record.lock();
         state.relations_mut().links.insert(pid, Link::Active);
@@ -64,7 +114,6 @@ pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
         drop(state);
         record.lock().relations_mut().watchers.insert(monitor, parent.pid);
     }
-    (pid, record)
 }
 
 struct Task {
@@ -164,6 +213,7 @@ pub(crate) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Option<Exit
     let ended = record.update(pid, |state| {
         debug_assert_eq!(state.phase, Phase::Alive);
         state.reductions += 1;
+        state.waits_at = None;
         state.exit.take()
     });
     ended.unwrap_or(Some(ExitReason::Killed))

@@ -113,11 +113,11 @@ where
         let message = Message::new((monitor, future.await));
         reply(owner, monitor.0, message);
     });
-    Task::new(Some(start_owned(monitor, body)), monitor, owner)
+    Task::new(Some(start_owned(monitor, body, Start::of::<F>())), monitor, owner)
 }
 
 /// Begins a process that is linked to the caller, watched by it, and answers under the same reference.
-fn start_owned(monitor: MonitorRef, body: Body) -> Pid {
+fn start_owned(monitor: MonitorRef, body: Body, start: Start) -> Pid {
     let owner = current::expect("task::async_");
     let mut state = owner.record.lock();
     let ends = Ends {
@@ -129,7 +129,7 @@ fn start_owned(monitor: MonitorRef, body: Body) -> Pid {
     let start = Start {
         link: true,
         monitor: Some(monitor.0),
-        ..Start::default()
+        ..start
     };
     task::start(body, start)
 }
@@ -171,6 +171,7 @@ pub fn completed<T: Term>(value: T) -> Task<T> {
 /// receive! { "mail sent" => () }
 /// # });
 /// ```
+#[track_caller]
 pub fn start<F>(future: F) -> Pid
 where
     F: Future + Send + 'static,

@@ -111,7 +111,7 @@ impl Monitor {
     fn run(&mut self, Run { number, body }: Run) {
         let link = Start {
             link: true,
-            ..Start::default()
+            ..Start::of::<Run>()
         };
         let pid = task::start(body, link);
         self.tasks.insert(pid, number);
