@@ -50,6 +50,15 @@
 //!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
 //! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
 //!   everywhere, and other bytes are read and written as bytes: devices have no encodings.
+//! - A supervisor that is not possible (two children of one id, a `max_seconds` of 0, a name that is taken) is refused with
+//!   an error and does not end its starter. What a supervisor is asked for, it can answer or not: a process that is no
+//!   supervisor is told apart at once.
+//! - The definition of a running supervisor does not change, for code of a running program does not: there is no
+//!   `code_change` for it. A start gives a pid and no further value (`{ok, Pid, Info}`), and types leave no malformed
+//!   specification to be checked (`check_childspecs`). A start that forgot to link its process is mended.
+//! - Children of a dynamic supervisor are listed under the ids of their specifications, which need not differ. Its extra
+//!   arguments go to those children whose arguments are a pair, and are the first half.
+//! - A partition supervisor needs no name. Keys that are not integers are spread by another hash than Erlang's.
 //! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
 
 // What `receive!` expands to says `::crabtree`, in this crate as elsewhere.

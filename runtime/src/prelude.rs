@@ -3,8 +3,12 @@
 //! No name in it shadows one of std's prelude. The printing macros are not in it, because std's would win: bring them
 //! into scope by name, `use crabtree::println;`.
 
+pub use crate::dynamic_supervisor::{DynamicSupervisor, Module as _};
 pub use crate::gen_server::{Caller, GenServer, HandleCall, HandleCast, Init, Next, Reply, Server, named};
-pub use crate::supervisor::{ChildSpec, Restart, Shutdown, Strategy, Supervisor, SupervisorRef, child_spec};
+pub use crate::partition_supervisor::PartitionSupervisor;
+pub use crate::supervisor::{
+    ChildSpec, Module as _, Restart, Shutdown, Strategy, Supervisor, SupervisorRef, child_spec,
+};
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
     dynamic_supervisor, exit, file, gen_server, io, kino, me, ms, partition_supervisor, process, receive, registry,

@@ -3,6 +3,8 @@
 use crate::ExitReason;
 use crate::io::{self, Stream};
 use crate::me;
+use crate::name::Name;
+use crate::pid::Pid;
 use crate::process::{self, current};
 use std::fmt::Write;
 use std::time::Duration;
@@ -28,6 +30,22 @@ pub(crate) fn error(title: &str, reason: &ExitReason, details: &[(&str, String)]
 pub(crate) fn gives_up(max: u32, period: Duration) {
     let reason = ExitReason::from(format!("more than {max} restarts within {period:?}"));
     error(&format!("Supervisor {} gives up", who()), &reason, &[]);
+}
+
+/// Reports that the calling process, a supervisor, could not start a child again.
+pub(crate) fn failed_to_restart(id: &Name, reason: &ExitReason) {
+    error(&format!("Supervisor {} could not restart {id:?}", who()), reason, &[]);
+}
+
+/// Reports that the calling process, a supervisor, had to kill a child.
+pub(crate) fn killed(id: &Name, child: Pid, shutdown: Duration) {
+    let reason = ExitReason::from(format!("it did not shut down within {shutdown:?}"));
+    error(&format!("Supervisor {} killed {id:?}, {child}", who()), &reason, &[]);
+}
+
+/// Reports what the calling process, a supervisor, did.
+pub(crate) fn progress(what: &str) {
+    io::write(Stream::Stderr, format!("[info] Supervisor {}: {what}\n", who()));
 }
 
 /// How reports call the calling process: by its name or its label, if it has one, and its pid.

@@ -3,7 +3,6 @@
 mod common;
 
 use common::{check, end_of};
-use crabtree::dynamic_supervisor::{self, DynamicSupervisor, DynamicSupervisorRef};
 use crabtree::prelude::*;
 use crabtree::supervisor::ChildError;
 
@@ -16,7 +15,7 @@ fn child() -> ChildSpec {
     })
 }
 
-async fn start(sup: DynamicSupervisorRef, spec: ChildSpec) -> Pid {
+async fn start(sup: SupervisorRef, spec: ChildSpec) -> Pid {
     dynamic_supervisor::start_child(sup, spec).await.unwrap().unwrap()
 }
 

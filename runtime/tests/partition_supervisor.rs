@@ -3,7 +3,6 @@
 mod common;
 
 use common::{check, end_of};
-use crabtree::partition_supervisor::{self, PartitionSupervisor};
 use crabtree::prelude::*;
 
 fn sleepers() -> PartitionSupervisor {
@@ -27,8 +26,8 @@ fn a_key_always_belongs_to_the_same_partition_and_keys_spread() {
         let sup = sleepers().partitions(4).start_link().await.unwrap();
         let mut seen = std::collections::BTreeSet::new();
         for key in 0..100 {
-            let pid = partition_supervisor::whereis(sup, &key).unwrap();
-            assert_eq!(partition_supervisor::whereis(sup, &key), Some(pid));
+            let pid = partition_supervisor::whereis(sup, key).unwrap();
+            assert_eq!(partition_supervisor::whereis(sup, key), Some(pid));
             seen.insert(pid);
         }
         assert_eq!(seen.len(), 4);
@@ -40,13 +39,13 @@ fn a_partition_that_crashes_is_replaced_for_its_keys_alone() {
     check(async {
         let sup = sleepers().partitions(2).start_link().await.unwrap();
         let keys: Vec<Pid> = (0..20)
-            .map(|key| partition_supervisor::whereis(sup, &key).unwrap())
+            .map(|key| partition_supervisor::whereis(sup, key).unwrap())
             .collect();
         process::exit(keys[0], ExitReason::Kill);
         end_of(keys[0]).await;
         supervisor::which_children(sup).await.unwrap();
         for (key, before) in keys.iter().enumerate() {
-            let now = partition_supervisor::whereis(sup, &(key as i32)).unwrap();
+            let now = partition_supervisor::whereis(sup, key as i32).unwrap();
             assert_eq!(now == *before, *before != keys[0], "key {key}");
         }
     });

@@ -64,14 +64,14 @@ pub(super) fn any_init<S: GenServer>(args: S::Args) -> AnyInit {
 }
 
 /// How a callback failed.
-pub(super) struct Crash {
-    pub(super) reason: ExitReason,
+pub(crate) struct Crash {
+    pub(crate) reason: ExitReason,
     /// Whether by a panic, not by [`exit`](crate::exit).
-    pub(super) panicked: bool,
+    pub(crate) panicked: bool,
 }
 
 /// Runs a callback; a panic or an exit in it becomes a value. An exit signal that stops it ends the server.
-pub(super) async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
+pub(crate) async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
     debug_assert!(current::is_inside());
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut callback).poll(context)));

@@ -54,13 +54,14 @@ pub fn start<S: GenServer>(args: S::Args) -> Starting<S> {
 }
 
 /// Where a server is registered.
-enum Place {
+#[derive(Debug)]
+pub(crate) enum Place {
     Name(Name),
     Via(Box<dyn Via>),
 }
 
 impl Place {
-    fn register(&self, pid: Pid) -> Result<(), StartError> {
+    pub(crate) fn register(&self, pid: Pid) -> Result<(), StartError> {
         let name = match self {
             Place::Name(name) => name,
             Place::Via(via) => return via.register(pid),

@@ -23,6 +23,8 @@ pub enum StartError {
     Ignore,
     /// `init` was not done in time. The process was killed.
     Timeout(Duration),
+    /// What it was to be is not possible. The text says what is.
+    Invalid(String),
 }
 
 impl StartError {
@@ -50,6 +52,7 @@ impl fmt::Display for StartError {
             StartError::Exit(reason) => write!(f, "it did not start: {reason}"),
             StartError::Ignore => f.write_str("it did not start: its init returned ignore"),
             StartError::Timeout(time) => write!(f, "its init was not done within {time:?}, so it was killed"),
+            StartError::Invalid(why) => f.write_str(why),
         }
     }
 }
@@ -83,6 +86,8 @@ pub enum CallFailure {
     Exit(ExitReason),
     /// A process cannot wait for itself.
     CallingSelf,
+    /// The process is no supervisor, so it does not understand what supervisors are asked.
+    NotASupervisor,
 }
 
 impl CallError {
@@ -107,6 +112,7 @@ impl fmt::Display for CallError {
             CallFailure::Exit(ExitReason::NoProc) => f.write_str("the process is not alive (noproc)"),
             CallFailure::Exit(reason) => write!(f, "the process ended before it answered: {reason}"),
             CallFailure::CallingSelf => f.write_str("a process cannot call itself: it would wait for its own answer"),
+            CallFailure::NotASupervisor => f.write_str("the process is not a supervisor"),
         }
     }
 }

@@ -95,9 +95,11 @@ pub(crate) mod system;
 
 use crate::ExitReason;
 use crate::message::{Message, Term};
+use crate::supervisor::{self, ChildSpec};
 pub use address::{Address, Named, Server, Via, named, whereis};
+pub(crate) use callbacks::{Crash, guard};
 pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link, stop, stop_with};
-pub(crate) use client::{call_any, stop_any};
+pub(crate) use client::{Place, call_any, stop_any};
 pub(crate) use error::short_type_name;
 pub use error::{CallError, CallFailure, StartError};
 pub use returns::{Caller, Init, Next, Reply, Timeout};
@@ -114,6 +116,34 @@ pub trait GenServer: Debug + Send + Sized + 'static {
 
     /// Makes the state, in the new process. The starter waits until it is done.
     fn init(args: Self::Args) -> impl Future<Output = Init<Self>> + Send;
+
+    /// How supervisors start and restart the server: OTP's `child_spec/1`, which `use GenServer, restart: …` changes.
+    ///
+    /// Unless it is written, the id is the name of the type, and the rest is as [`supervisor::child_spec`] says.
+    ///
+    /// ```
+    /// use crabtree::prelude::*;
+    ///
+    /// #[derive(Debug)]
+    /// struct Download(String);
+    ///
+    /// impl GenServer for Download {
+    ///     type Args = String;
+    ///     async fn init(url: String) -> Init<Self> { Init::ok(Download(url)) }
+    ///
+    ///     fn child_spec(url: String) -> ChildSpec {
+    ///         child_spec::<Self>("download", url).restart(Restart::Temporary)
+    ///     }
+    /// }
+    ///
+    /// let spec = Download::child_spec("https://example.org".to_owned()).id("another");
+    /// ```
+    fn child_spec(args: Self::Args) -> ChildSpec
+    where
+        Self::Args: Clone,
+    {
+        supervisor::child_spec::<Self>(short_type_name::<Self>(), args)
+    }
 
     /// Handles a message that is neither a call nor a cast: what [`send`](crate::send) sent, a
     /// [`Down`](crate::Down), an [`Exit`](crate::Exit).

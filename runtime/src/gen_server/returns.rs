@@ -80,6 +80,18 @@ impl<S> Init<S> {
         Init::from(Initial::Stop(reason.into()))
     }
 
+    /// The state.
+    ///
+    /// # Errors
+    /// When the server does not start: the same, for a server with another state.
+    pub(crate) fn into_state<T>(self) -> Result<S, Init<T>> {
+        match self.initial {
+            Initial::Ok(state) => Ok(state),
+            Initial::Ignore => Err(Init::ignore()),
+            Initial::Stop(reason) => Err(Init::stop(reason)),
+        }
+    }
+
     fn from(initial: Initial<S>) -> Init<S> {
         Init {
             initial,

@@ -37,11 +37,15 @@ impl Scan {
         Scan {
             process: current::expect("receive!"),
             place: Place::caller(),
-            // A timeout too long for the clock means for ever.
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: deadline(timeout),
             cursor: Cursor::default(),
             held: None,
         }
+    }
+
+    /// Sets the time anew, from now on; the scan goes on where it is.
+    pub(crate) fn timeout(&mut self, timeout: Option<Duration>) {
+        self.deadline = deadline(timeout);
     }
 
     /// The next message, or `None` when the time is up.
@@ -92,6 +96,11 @@ impl Scan {
             self.process.record.lock().inbox.settle();
         }
     }
+}
+
+/// A timeout too long for the clock means for ever.
+fn deadline(timeout: Option<Duration>) -> Option<Instant> {
+    Instant::now().checked_add(timeout?)
 }
 
 impl Drop for Scan {

@@ -2,10 +2,13 @@
 
 use super::entries::register_pid;
 use super::{Key, Kind, Registry, RegistryError, Value, lookup};
-use crate::ExitReason;
+use crate::destination::Target;
 use crate::gen_server::{self, Address, GenServer, StartError};
+use crate::message::Message;
 use crate::name::NoSuchName;
 use crate::pid::Pid;
+use crate::process::deliver;
+use crate::{Destination, ExitReason};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -84,6 +87,24 @@ impl<K: Key, V: Value> gen_server::Via for Via<K, V> {
             },
             other => StartError::Exit(ExitReason::other(other)),
         })
+    }
+}
+
+/// Messages go to the process that has the key, and supervisors under a key are asked through it.
+impl<K: Key, V: Value> Destination for Via<K, V> {
+    type Sent = Result<(), NoSuchName>;
+
+    fn deliver(&self, message: Message) -> Result<(), NoSuchName> {
+        let nobody = || NoSuchName(format!("{self:?}").into());
+        let pid = self.whereis().ok_or_else(nobody)?;
+        deliver(pid, message).map_err(|_| nobody())
+    }
+
+    fn target(&self) -> Target {
+        match self.whereis() {
+            Some(pid) => Target::Pid(pid),
+            None => Target::Name(format!("{self:?}").into()),
+        }
     }
 }
 

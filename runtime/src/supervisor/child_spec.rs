@@ -1,8 +1,9 @@
 //! Child specifications: how a supervisor starts, restarts and stops a child.
 
-use super::strategy::{Fate, Restart, Shutdown};
-use super::{Child, Supervisor};
-use crate::gen_server::{self, GenServer, StartError, short_type_name};
+use super::plan::{Plan, StartWith};
+use super::strategy::{Restart, Shutdown};
+use super::{keeper, making};
+use crate::gen_server::{self, Crash, GenServer, Init, StartError, guard, short_type_name};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::{ExitReason, process, secs};
@@ -38,8 +39,11 @@ pub struct ChildSpec {
     pub(super) kind: ChildKind,
     /// What runs in the child, for those who look.
     pub(super) module: Option<Name>,
-    start: Arc<dyn Fn(Option<Name>) -> Starting + Send + Sync>,
+    start_timeout: Option<Duration>,
+    start: Start,
 }
+
+type Start = Arc<dyn Fn(StartWith) -> Starting + Send + Sync>;
 
 /// The specification of a server: how supervisors start most of their children.
 ///
@@ -65,24 +69,12 @@ where
     S::Args: Clone,
 {
     let args = Mutex::new(args);
-    let start = move |name: Option<Name>| -> Starting {
-        let starting = gen_server::start_link::<S>(args.lock().clone());
-        Box::pin(async move {
-            let starting = match name {
-                Some(name) => starting.name(name),
-                None => starting,
-            };
-            Ok(starting.await?.pid())
-        })
-    };
-    ChildSpec {
-        module: Some(short_type_name::<S>().into()),
-        ..ChildSpec::any(id.into(), Arc::new(start))
-    }
+    ChildSpec::server::<S>(id.into(), move |_| Ok(args.lock().clone()))
 }
 
 impl ChildSpec {
-    /// A child that `start` starts: it returns the pid of a process that it linked to the caller.
+    /// A child that `start` starts, in the process of the supervisor: it returns the pid of a process that it spawned with a
+    /// link.
     ///
     /// ```
     /// use crabtree::prelude::*;
@@ -100,11 +92,19 @@ impl ChildSpec {
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<Pid, ExitReason>> + Send + 'static,
     {
-        let start = move |name: Option<Name>| -> Starting {
-            let started = start();
+        let start = Arc::new(start);
+        let start = move |with: StartWith| -> Starting {
+            let start = start.clone();
             Box::pin(async move {
-                let pid = started.await.map_err(StartError::Exit)?;
-                match name.map(|name| process::register(pid, name)) {
+                let started = async { start().await };
+                let started = match with.timeout {
+                    Some(time) => (tokio::time::timeout(time, started).await).map_err(|_| StartError::Timeout(time))?,
+                    None => started.await,
+                };
+                let pid = started.map_err(StartError::Exit)?;
+                // A start that forgot the link would leave the supervisor without news of the child.
+                process::link(pid);
+                match with.name.map(|name| process::register(pid, name)) {
                     Some(Err(error)) => {
                         process::unlink(pid);
                         process::exit(pid, ExitReason::Kill);
@@ -117,34 +117,66 @@ impl ChildSpec {
         ChildSpec::any(id.into(), Arc::new(start))
     }
 
-    /// A supervisor as child: `make` describes it each time that it is started.
+    /// A supervisor as child: `make` describes it each time that it is started. It may be of any kind.
     ///
     /// ```
+    /// use crabtree::dynamic_supervisor::DynamicSupervisor;
     /// use crabtree::prelude::*;
     ///
-    /// let spec = ChildSpec::supervisor("workers", || Supervisor::new(Strategy::OneForAll));
+    /// let workers = ChildSpec::supervisor("workers", || Supervisor::new(Strategy::OneForAll));
+    /// let rooms = ChildSpec::supervisor("rooms", || DynamicSupervisor::new().name("rooms"));
     /// ```
-    pub fn supervisor<F>(id: impl Into<Name>, make: F) -> ChildSpec
+    pub fn supervisor<F, P>(id: impl Into<Name>, make: F) -> ChildSpec
     where
-        F: Fn() -> Supervisor + Send + Sync + 'static,
+        F: Fn() -> P + Send + Sync + 'static,
+        P: Into<Plan>,
     {
-        let start = move |name: Option<Name>| -> Starting {
-            let supervisor = make();
-            let supervisor = match name {
-                Some(name) => supervisor.name(name),
-                None => supervisor,
-            };
-            Box::pin(async move { Ok(supervisor.start_link().await?.pid()) })
+        let module = short_type_name::<P>();
+        ChildSpec::supervising(id.into(), module, move || making(Init::ok(make().into())))
+    }
+
+    /// A supervisor that `make` makes, in its process.
+    pub(crate) fn supervising<F>(id: Name, module: &'static str, make: F) -> ChildSpec
+    where
+        F: Fn() -> keeper::Making + Send + Sync + 'static,
+    {
+        let start = move |with: StartWith| -> Starting {
+            let made = make();
+            Box::pin(async move { Ok(keeper::start(made, with.name, with.timeout).await?.pid()) })
         };
         ChildSpec {
             kind: ChildKind::Supervisor,
             shutdown: Shutdown::Infinity,
-            module: Some("Supervisor".into()),
-            ..ChildSpec::any(id.into(), Arc::new(start))
+            module: Some(module.into()),
+            ..ChildSpec::any(id, Arc::new(start))
         }
     }
 
-    fn any(id: Name, start: Arc<dyn Fn(Option<Name>) -> Starting + Send + Sync>) -> ChildSpec {
+    /// A server whose arguments `args` makes at each start.
+    pub(crate) fn server<S: GenServer>(
+        id: Name,
+        args: impl Fn(&StartWith) -> Result<S::Args, StartError> + Send + Sync + 'static,
+    ) -> ChildSpec {
+        let start = move |with: StartWith| -> Starting {
+            let args = args(&with);
+            Box::pin(async move {
+                let mut starting = gen_server::start_link::<S>(args?);
+                if let Some(name) = with.name {
+                    starting = starting.name(name);
+                }
+                if let Some(time) = with.timeout {
+                    starting = starting.timeout(time);
+                }
+                Ok(starting.await?.pid())
+            })
+        };
+        ChildSpec {
+            module: Some(short_type_name::<S>().into()),
+            ..ChildSpec::any(id, Arc::new(start))
+        }
+    }
+
+    fn any(id: Name, start: Start) -> ChildSpec {
         ChildSpec {
             id,
             name: None,
@@ -153,6 +185,7 @@ impl ChildSpec {
             significant: false,
             kind: ChildKind::Worker,
             module: None,
+            start_timeout: None,
             start,
         }
     }
@@ -188,27 +221,25 @@ impl ChildSpec {
         self
     }
 
-    pub(crate) fn start(&self) -> Starting {
-        (self.start)(self.name.clone())
+    /// How long the start of the child may take. Unless it is said, it may take for ever, and the supervisor with it.
+    ///
+    /// A server that is not up by then is killed. A function given to [`ChildSpec::new`] is not waited for any longer; what
+    /// it has spawned by then stays.
+    pub fn start_timeout(mut self, time: Duration) -> ChildSpec {
+        self.start_timeout = Some(time);
+        self
     }
 
-    /// What becomes of the child when it ends with that reason.
-    pub(crate) fn fate(&self, reason: &ExitReason) -> Fate {
-        self.restart.fate(reason)
-    }
-
-    pub(crate) fn shutdown_value(&self) -> Shutdown {
-        self.shutdown
-    }
-
-    /// The child as it is listed.
-    pub(crate) fn listed(&self, pid: Option<Pid>) -> Child {
-        Child {
-            id: self.id.clone(),
-            pid,
-            kind: self.kind,
-            module: self.module.clone(),
-        }
+    /// Starts the child. A panic in the start is an error, too.
+    pub(super) async fn start(self, with: StartWith) -> Result<Pid, StartError> {
+        let with = StartWith {
+            name: self.name,
+            timeout: self.start_timeout,
+            ..with
+        };
+        let start = self.start;
+        let started = guard(Box::pin(async move { start(with).await })).await;
+        started.unwrap_or_else(|Crash { reason, .. }| Err(StartError::Exit(reason)))
     }
 }
 
@@ -222,6 +253,7 @@ impl fmt::Debug for ChildSpec {
             .field("kind", &self.kind)
             .field("restart", &self.restart)
             .field("shutdown", &self.shutdown)
+            .field("significant", &self.significant)
             .finish_non_exhaustive()
     }
 }

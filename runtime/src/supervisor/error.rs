@@ -1,5 +1,6 @@
 //! Why a supervisor refused.
 
+use crate::ExitReason;
 use crate::gen_server::{CallError, StartError};
 use crate::name::Name;
 use crate::pid::Pid;
@@ -42,6 +43,17 @@ pub enum ChildError {
     Significant(Name),
     /// A dynamic supervisor has as many children as it may.
     MaxChildren(usize),
+    /// A dynamic supervisor knows its children by their pids, and this is an id.
+    NoIds(Name),
+    /// A partition supervisor has fewer partitions than were asked for.
+    Partitions {
+        /// The number that was asked for.
+        asked: usize,
+        /// The number that it was started with.
+        most: usize,
+    },
+    /// The supervisor has no partitions.
+    NotPartitioned,
     /// The supervisor did not answer.
     Call(CallError),
 }
@@ -72,6 +84,15 @@ impl fmt::Display for ChildError {
                  for a child that is transient or temporary"
             ),
             ChildError::MaxChildren(most) => write!(f, "the supervisor has its {most} children already (max_children)"),
+            ChildError::NoIds(id) => write!(
+                f,
+                "a dynamic supervisor knows its children by their pids, not by ids such as {id:?}: see \
+                 dynamic_supervisor::terminate_child"
+            ),
+            ChildError::Partitions { asked, most } => {
+                write!(f, "the number of partitions can be from 0 to {most}, and not {asked}")
+            }
+            ChildError::NotPartitioned => f.write_str("only a partition supervisor can be resized"),
             ChildError::Call(error) => fmt::Display::fmt(error, f),
         }
     }
@@ -84,3 +105,19 @@ impl fmt::Debug for ChildError {
 }
 
 impl std::error::Error for ChildError {}
+
+/// The reason for which a supervisor ends when one of its children does not start: [`ExitReason::ShutdownWith`] this.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FailedToStartChild {
+    /// The id of the child.
+    pub id: Name,
+    /// Why it did not start.
+    pub reason: ExitReason,
+}
+
+impl fmt::Debug for FailedToStartChild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the child {:?} did not start: {}", self.id, self.reason)
+    }
+}

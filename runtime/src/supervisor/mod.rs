@@ -47,90 +47,83 @@
 //! in the reverse order, each when the one after it is gone. If one of them does not start, those before it are stopped
 //! and the supervisor does not start either.
 //!
+//! # Trees
+//! A supervisor can be the child of another one, to any depth: [`ChildSpec::supervisor`] describes one that is put together
+//! on the spot, and a type that implements [`Module`] is one that has a name in the program and is used again.
+//!
 //! # Too many restarts
 //! When more than `max_restarts` (3) restarts are needed within `max_seconds` (5), the supervisor gives up: it stops
 //! its children and ends with [`ExitReason::Shutdown`], so that its own supervisor
 //! can try on a larger scale.
 
 mod child_spec;
+mod children;
 mod error;
-mod server;
+mod keeper;
+mod plan;
 mod snapshot;
+mod stop;
 mod strategy;
 
 use crate::destination::{Target, resolve};
-use crate::gen_server::{self, CallError, CallFailure, Server, StartError};
-use crate::message::Message;
+use crate::gen_server::{self, CallError, CallFailure, HandleCall, Init, Server, StartError, short_type_name};
+use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::pid::Pid;
-use crate::process::deliver;
+use crate::process::{deliver, is_alive};
 use crate::{Destination, ExitReason};
 pub use child_spec::{ChildKind, ChildSpec, child_spec};
-pub use error::ChildError;
-use server::{Change, CountChildren, Keeper, Plan, WhichChildren};
+use children::Kept;
+pub(crate) use children::Shared;
+pub use error::{ChildError, FailedToStartChild};
+pub(crate) use keeper::{Change, GetChildspec, Keeper, Making, Resize, Which, start};
+use keeper::{CountChildren, WhichChildren};
+use parking_lot::Mutex;
+pub use plan::Plan;
+pub(crate) use plan::{Extra, Kind, Options, options};
 pub use snapshot::{ChildSnapshot, ChildStatus, Snapshot, snapshot};
-pub(crate) use snapshot::{ChildView, Shared, View};
 use std::fmt;
-use std::time::Duration;
+use std::future::Future;
 pub use strategy::{AutoShutdown, Restart, Shutdown, Strategy};
-pub(crate) use strategy::{Fate, Intensity};
 
 /// A supervisor that is about to be started.
 #[must_use = "nothing is started before `.start_link().await`"]
 #[derive(Debug)]
 pub struct Supervisor {
-    name: Option<Name>,
-    plan: Plan,
+    options: Options,
+    strategy: Strategy,
+    auto_shutdown: AutoShutdown,
+    children: Vec<ChildSpec>,
 }
 
 impl Supervisor {
     /// A supervisor without children. It allows 3 restarts within 5 seconds.
     pub fn new(strategy: Strategy) -> Supervisor {
         Supervisor {
-            name: None,
-            plan: Plan {
-                strategy,
-                max_restarts: 3,
-                max_seconds: Duration::from_secs(5),
-                auto_shutdown: AutoShutdown::Never,
-                children: Vec::new(),
-            },
+            options: Options::default(),
+            strategy,
+            auto_shutdown: AutoShutdown::Never,
+            children: Vec::new(),
         }
     }
 
-    /// Registers the supervisor under that name.
-    pub fn name(mut self, name: impl Into<Name>) -> Supervisor {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// How many restarts are not too many.
-    pub fn max_restarts(mut self, max_restarts: u32) -> Supervisor {
-        self.plan.max_restarts = max_restarts;
-        self
-    }
-
-    /// Within which time, in seconds.
-    pub fn max_seconds(mut self, max_seconds: u32) -> Supervisor {
-        self.plan.max_seconds = Duration::from_secs(max_seconds.into());
-        self
-    }
+    options!();
 
     /// Whether the supervisor ends when children end that are [significant](ChildSpec::significant).
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Supervisor {
-        self.plan.auto_shutdown = auto_shutdown;
+        self.auto_shutdown = auto_shutdown;
         self
     }
 
     /// Adds a child after those that are there.
     pub fn child(mut self, spec: ChildSpec) -> Supervisor {
-        self.plan.children.push(spec);
+        self.children.push(spec);
         self
     }
 
     /// Adds several children.
     pub fn children(mut self, specs: impl IntoIterator<Item = ChildSpec>) -> Supervisor {
-        self.plan.children.extend(specs);
+        self.children.extend(specs);
         self
     }
 
@@ -143,23 +136,110 @@ impl Supervisor {
     /// # Panics
     /// Outside of a process.
     pub async fn start_link(self) -> Result<SupervisorRef, StartError> {
-        let starting = gen_server::start_link::<Keeper>(self.plan);
-        let starting = match self.name {
-            Some(name) => starting.name(name),
-            None => starting,
-        };
-        Ok(SupervisorRef(starting.await?))
+        start(making(Init::ok(self.into())), None, None).await
     }
 }
 
-/// A running supervisor. Like a pid it is a plain value, and prints as one; as the last value of a cell it shows its tree.
+impl From<Supervisor> for Plan {
+    fn from(supervisor: Supervisor) -> Plan {
+        Plan {
+            options: supervisor.options,
+            kind: Kind::Ordered {
+                strategy: supervisor.strategy,
+                auto_shutdown: supervisor.auto_shutdown,
+                children: supervisor.children,
+                partitions: None,
+            },
+        }
+    }
+}
+
+/// A supervisor that is defined as a type, with its children: OTP's supervisor behaviour, Elixir's `use Supervisor`.
+///
+/// The type itself is never made; it names the definition. [`start_link`] starts such a supervisor, and
+/// [`Module::child_spec`] puts it below another one.
+///
+/// ```
+/// use crabtree::prelude::*;
+/// # #[derive(Debug)]
+/// # struct Dummy;
+/// # impl GenServer for Dummy {
+/// #     type Args = ();
+/// #     async fn init(_: ()) -> Init<Self> { Init::ok(Dummy) }
+/// # }
+///
+/// struct Dummies;
+///
+/// impl supervisor::Module for Dummies {
+///     type Args = Strategy;
+///
+///     async fn init(strategy: Strategy) -> Init<Supervisor> {
+///         let dummies = ["first", "second"].map(|id| child_spec::<Dummy>(id, ()));
+///         Init::ok(Supervisor::new(strategy).name("dummies").children(dummies))
+///     }
+/// }
+///
+/// # crabtree::run(async {
+/// supervisor::start_link::<Dummies>(Strategy::OneForAll).await?;
+/// assert_eq!(supervisor::count_children("dummies").await?.active, 2);
+/// supervisor::stop("dummies").await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub trait Module: 'static {
+    /// What [`start_link`] gives to [`init`](Module::init).
+    type Args: Send + 'static;
+
+    /// Says what the supervisor is to be, in its process: [`Init::ok`] with it, [`Init::ignore`] when it has nothing to do,
+    /// or [`Init::stop`] when it cannot start.
+    fn init(args: Self::Args) -> impl Future<Output = Init<Supervisor>> + Send;
+
+    /// How another supervisor starts and restarts this one. Unless it is written, the id is the name of the type, and the
+    /// rest as for [`ChildSpec::supervisor`].
+    fn child_spec(args: Self::Args) -> ChildSpec
+    where
+        Self: Sized,
+        Self::Args: Clone,
+    {
+        let args = Mutex::new(args);
+        let name = short_type_name::<Self>();
+        ChildSpec::supervising(name.into(), name, move || made(Self::init(args.lock().clone())))
+    }
+}
+
+/// Starts a supervisor that is defined as a type, linked to the caller; see [`Module`].
+///
+/// # Errors
+/// As [`Supervisor::start_link`], and when its `init` ignores, stops or panics.
+///
+/// # Panics
+/// Outside of a process.
+pub async fn start_link<M: Module>(args: M::Args) -> Result<SupervisorRef, StartError> {
+    start(made(M::init(args)), None, None).await
+}
+
+pub(crate) fn made<P: Into<Plan> + Send>(init: impl Future<Output = Init<P>> + Send + 'static) -> Making {
+    Box::pin(async move {
+        match init.await.into_state() {
+            Ok(supervisor) => Init::ok(supervisor.into()),
+            Err(refused) => refused,
+        }
+    })
+}
+
+pub(crate) fn making(init: Init<Plan>) -> Making {
+    Box::pin(std::future::ready(init))
+}
+
+/// A running supervisor, of any kind. Like a pid it is a plain value, and prints as one; as the last value of a cell it
+/// shows its tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SupervisorRef(Server<Keeper>);
+pub struct SupervisorRef(Pid);
 
 impl SupervisorRef {
     /// The pid of the supervisor.
     pub fn pid(&self) -> Pid {
-        self.0.pid()
+        self.0
     }
 }
 
@@ -187,13 +267,25 @@ impl From<&SupervisorRef> for Pid {
     }
 }
 
+impl Child {
+    fn of(child: &Kept) -> Child {
+        Child {
+            id: child.spec.id.clone(),
+            pid: child.pid(),
+            restarting: child.status == ChildStatus::Restarting,
+            kind: child.spec.kind,
+            module: child.spec.module.clone(),
+        }
+    }
+}
+
 impl ChildCount {
-    pub(crate) fn of(children: impl Iterator<Item = Child>) -> ChildCount {
+    fn of<'a>(children: impl Iterator<Item = &'a Kept>) -> ChildCount {
         children.fold(ChildCount::default(), |count, child| {
-            let supervises = usize::from(child.kind == ChildKind::Supervisor);
+            let supervises = usize::from(child.spec.kind == ChildKind::Supervisor);
             ChildCount {
                 specs: count.specs + 1,
-                active: count.active + usize::from(child.pid.is_some()),
+                active: count.active + usize::from(child.pid().is_some()),
                 supervisors: count.supervisors + supervises,
                 workers: count.workers + 1 - supervises,
             }
@@ -221,6 +313,8 @@ pub struct Child {
     pub id: Name,
     /// The process, if it runs.
     pub pid: Option<Pid>,
+    /// Whether it does not run because it could not be restarted, which its supervisor goes on trying.
+    pub restarting: bool,
     /// Worker or supervisor.
     pub kind: ChildKind,
     /// What runs in it, if the supervisor knows.
@@ -241,7 +335,7 @@ pub struct ChildCount {
     pub workers: usize,
 }
 
-/// Asks a supervisor for its children: the one started last comes first, as in OTP.
+/// Asks a supervisor of any kind for its children: the one started last comes first, as in OTP.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -259,15 +353,12 @@ pub struct ChildCount {
 /// ```
 ///
 /// # Errors
-/// [`CallError`] when the supervisor is not alive, or does not answer within 5 seconds.
+/// [`CallError`] when the process is not alive, or no supervisor. A supervisor that is starting a child answers afterwards.
 pub async fn which_children(supervisor: impl Destination) -> Result<Vec<Child>, CallError> {
-    let answer = ask(supervisor, "supervisor::which_children", |server| {
-        gen_server::call(server, WhichChildren)
-    });
-    answer.await
+    ask(supervisor, "supervisor::which_children", WhichChildren).await
 }
 
-/// Asks a supervisor how many children it has.
+/// Asks a supervisor of any kind how many children it has.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -286,31 +377,30 @@ pub async fn which_children(supervisor: impl Destination) -> Result<Vec<Child>, 
 /// # Errors
 /// As [`which_children`].
 pub async fn count_children(supervisor: impl Destination) -> Result<ChildCount, CallError> {
-    let answer = ask(supervisor, "supervisor::count_children", |server| {
-        gen_server::call(server, CountChildren)
-    });
-    answer.await
+    ask(supervisor, "supervisor::count_children", CountChildren).await
 }
 
-async fn ask<D, M>(
-    supervisor: D,
+/// Asks a supervisor something, and waits for the answer for as long as it takes, as OTP does.
+pub(crate) async fn ask<M>(
+    supervisor: impl Destination,
     function: &str,
-    call: impl FnOnce(Server<Keeper>) -> gen_server::Call<Keeper, M>,
-) -> Result<<Keeper as gen_server::HandleCall<M>>::Reply, CallError>
+    request: M,
+) -> Result<<Keeper as HandleCall<M>>::Reply, CallError>
 where
-    D: Destination,
-    Keeper: gen_server::HandleCall<M>,
-    M: crate::Term,
+    Keeper: HandleCall<M>,
+    M: Term,
 {
-    let pid = resolve(supervisor).map_err(|name| CallError {
-        request: format!("{function}({name})"),
-        cause: CallFailure::NoSuchName,
-    })?;
-    let answer = call(Server::at(pid)).await;
-    answer.map_err(|error| CallError {
-        request: format!("{function}({pid})"),
-        ..error
-    })
+    let failed = |whom: String, cause| CallError {
+        request: format!("{function}({whom})"),
+        cause,
+    };
+    let pid = resolve(supervisor).map_err(|name| failed(name, CallFailure::NoSuchName))?;
+    // Another process would never answer.
+    if Shared::of(pid).is_none() && is_alive(pid) {
+        return Err(failed(pid.to_string(), CallFailure::NotASupervisor));
+    }
+    let answer = gen_server::call(Server::<Keeper>::at(pid), request).timeout(None).await;
+    answer.map_err(|error| failed(pid.to_string(), error.cause))
 }
 
 /// Adds a child after those that are there, and starts it. `None` says that its `init` returned ignore.
@@ -343,7 +433,8 @@ pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Resul
 /// # Errors
 /// [`ChildError`] when no child has that id, or the supervisor did not answer.
 pub async fn terminate_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<(), ChildError> {
-    change(supervisor, "supervisor::terminate_child", Change::Terminate(id.into())).await?;
+    let which = Which::Id(id.into());
+    change(supervisor, "supervisor::terminate_child", Change::Terminate(which)).await?;
     Ok(())
 }
 
@@ -364,14 +455,21 @@ pub async fn delete_child(supervisor: impl Destination, id: impl Into<Name>) -> 
     Ok(())
 }
 
-async fn change(supervisor: impl Destination, function: &str, change: Change) -> Result<Option<Pid>, ChildError> {
-    ask(supervisor, function, |server| {
-        gen_server::call(server, change).timeout(None)
-    })
-    .await?
+/// Asks a supervisor for the specification of a child, as it restarts it.
+///
+/// # Errors
+/// [`ChildError`] when no child has that id, or the supervisor did not answer.
+pub async fn get_childspec(supervisor: impl Destination, id: impl Into<Name>) -> Result<ChildSpec, ChildError> {
+    let which = Which::Id(id.into());
+    ask(supervisor, "supervisor::get_childspec", GetChildspec(which)).await?
 }
 
-/// Ends a supervisor: its children stop, the last first, then it ends with `Normal`. Waits until it is gone.
+async fn change(supervisor: impl Destination, function: &str, change: Change) -> Result<Option<Pid>, ChildError> {
+    ask(supervisor, function, change).await?
+}
+
+/// Ends a supervisor of any kind: its children stop, the last first or, in a dynamic one, all at once; then it ends with
+/// `Normal`. Waits until it is gone.
 ///
 /// # Errors
 /// [`CallError`] when it is not alive.

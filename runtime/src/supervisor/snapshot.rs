@@ -1,13 +1,11 @@
 //! What can be seen of a supervision tree from outside, without asking its processes.
 
-use super::child_spec::{ChildKind, ChildSpec};
-use super::strategy::{Intensity, Strategy};
+use super::child_spec::ChildKind;
+use super::children::Kept;
+use super::strategy::Strategy;
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -68,98 +66,6 @@ pub enum ChildStatus {
     NotStarted,
 }
 
-/// What a supervisor lets others see. It changes it in one step, after each change of its own.
-#[derive(Debug)]
-pub(crate) struct Shared(Mutex<View>);
-
-#[derive(Clone, Debug)]
-pub(crate) struct View {
-    strategy: Strategy,
-    pub(crate) intensity: Intensity,
-    children: Children,
-}
-
-/// The children that others see.
-#[derive(Clone, Debug)]
-enum Children {
-    /// In the order in which they are started.
-    Listed(Vec<ChildView>),
-    /// By the process that each is, or was.
-    Dynamic(BTreeMap<Pid, ChildView>),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct ChildView {
-    id: Name,
-    kind: ChildKind,
-    module: Option<Name>,
-    status: ChildStatus,
-    restarts: u32,
-    previous: Option<Pid>,
-}
-
-impl View {
-    pub(super) fn listed(strategy: Strategy, intensity: Intensity, children: Vec<ChildView>) -> View {
-        View {
-            strategy,
-            intensity,
-            children: Children::Listed(children),
-        }
-    }
-
-    pub(crate) fn dynamic(strategy: Strategy, intensity: Intensity) -> View {
-        View {
-            strategy,
-            intensity,
-            children: Children::Dynamic(BTreeMap::new()),
-        }
-    }
-
-    /// Shows a child of a dynamic supervisor.
-    pub(crate) fn put(&mut self, pid: Pid, child: ChildView) {
-        if let Children::Dynamic(children) = &mut self.children {
-            children.insert(pid, child);
-        }
-    }
-
-    /// Shows it no more.
-    pub(crate) fn remove(&mut self, pid: Pid) {
-        if let Children::Dynamic(children) = &mut self.children {
-            children.remove(&pid);
-        }
-    }
-}
-
-impl Shared {
-    pub(crate) fn new(view: View) -> Arc<Shared> {
-        Arc::new(Shared(Mutex::new(view)))
-    }
-
-    /// How many children are listed.
-    pub(crate) fn count(&self) -> usize {
-        match &self.0.lock().children {
-            Children::Listed(children) => children.len(),
-            Children::Dynamic(children) => children.len(),
-        }
-    }
-
-    /// The process of the listed child at `place`, if it runs.
-    pub(crate) fn running(&self, place: usize) -> Option<Pid> {
-        let view = self.0.lock();
-        let Children::Listed(children) = &view.children else {
-            return None;
-        };
-        match children.get(place)?.status {
-            ChildStatus::Running(pid) => Some(pid),
-            ChildStatus::Restarting | ChildStatus::NotStarted => None,
-        }
-    }
-
-    pub(crate) fn change(&self, change: impl FnOnce(&mut View)) {
-        change(&mut self.0.lock());
-    }
-}
-
 /// The tree under a supervisor, as it is now; `None` when the process is not alive, or not a supervisor.
 ///
 /// It asks nobody, so it works also on a supervisor that is busy. A child that ends meanwhile is shown as it was.
@@ -183,58 +89,42 @@ fn snapshot_of(supervisor: Pid) -> Option<Snapshot> {
         let shared = state.extras()?.supervisor.clone()?;
         Some((shared, state.name().cloned(), state.inbox.len()))
     })??;
-    let mut view = shared.0.lock().clone();
     let now = Instant::now();
-    Some(Snapshot {
-        pid: supervisor,
-        name,
-        strategy: view.strategy,
-        max_restarts: view.intensity.max,
-        max_seconds: view.intensity.period,
-        restarts_in_window: view.intensity.within(now) as u32,
-        mailbox,
-        children: match view.children {
-            Children::Listed(children) => children.into_iter().map(ChildView::snapshot).collect(),
-            Children::Dynamic(children) => children.into_values().map(ChildView::snapshot).collect(),
-        },
-    })
+    let (mut snapshot, children) = shared.view(|view| {
+        let snapshot = Snapshot {
+            pid: supervisor,
+            name,
+            strategy: view.strategy,
+            max_restarts: view.intensity.max,
+            max_seconds: view.intensity.period,
+            restarts_in_window: view.intensity.within(now) as u32,
+            mailbox,
+            children: Vec::new(),
+        };
+        let children: Vec<Kept> = view.children.iter().cloned().collect();
+        (snapshot, children)
+    });
+    snapshot.children = children.into_iter().map(Kept::snapshot).collect();
+    Some(snapshot)
 }
 
-impl ChildView {
-    pub(crate) fn of(spec: &ChildSpec, status: ChildStatus, restarts: u32, previous: Option<Pid>) -> ChildView {
-        ChildView {
-            id: spec.id.clone(),
-            kind: spec.kind,
-            module: spec.module.clone(),
-            status,
-            restarts,
-            previous,
-        }
-    }
-
+impl Kept {
     fn snapshot(self) -> ChildSnapshot {
-        let seen = match self.status {
-            ChildStatus::Running(pid) => node()
-                .table
-                .get(pid)
-                .and_then(|record| record.update(pid, |state| (state.name().cloned(), state.inbox.len()))),
-            ChildStatus::Restarting | ChildStatus::NotStarted => None,
-        };
+        let seen = self.pid().and_then(|pid| {
+            let record = node().table.get(pid)?;
+            record.update(pid, |state| (state.name().cloned(), state.inbox.len()))
+        });
         let (name, mailbox) = seen.unwrap_or_default();
-        let tree = match self.status {
-            ChildStatus::Running(pid) => snapshot_of(pid).map(Box::new),
-            ChildStatus::Restarting | ChildStatus::NotStarted => None,
-        };
         ChildSnapshot {
-            id: self.id,
-            kind: self.kind,
-            module: self.module,
+            tree: self.pid().and_then(snapshot_of).map(Box::new),
+            id: self.spec.id,
+            kind: self.spec.kind,
+            module: self.spec.module,
             status: self.status,
             name,
             mailbox,
             restarts: self.restarts,
             previous: self.previous,
-            tree,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What a supervisor does when a child ends: pure decisions.
 
+use super::children::{EVERYWHERE, Place};
 use crate::ExitReason;
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -20,12 +21,12 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// The places of the children that are restarted when the one at `place`, of `count`, has to be.
-    pub(super) fn affected(self, place: usize, count: usize) -> Range<usize> {
+    /// The places of the children that are restarted when the one at `place` has to be.
+    pub(super) fn affected(self, place: Place) -> RangeInclusive<Place> {
         match self {
-            Strategy::OneForOne => place..place + 1,
-            Strategy::OneForAll => 0..count,
-            Strategy::RestForOne => place..count,
+            Strategy::OneForOne => place..=place,
+            Strategy::OneForAll => EVERYWHERE,
+            Strategy::RestForOne => place..=*EVERYWHERE.end(),
         }
     }
 }
@@ -66,7 +67,7 @@ pub enum AutoShutdown {
 
 /// What becomes of a child that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fate {
+pub(super) enum Fate {
     Restarted,
     /// It stays in the list, not running.
     Kept,
@@ -97,14 +98,14 @@ pub enum Shutdown {
 
 /// OTP's restart intensity: more than `max` restarts within `period` are too many.
 #[derive(Debug, Clone)]
-pub(crate) struct Intensity {
-    pub(crate) max: u32,
-    pub(crate) period: Duration,
+pub(super) struct Intensity {
+    pub(super) max: u32,
+    pub(super) period: Duration,
     restarts: VecDeque<Instant>,
 }
 
 impl Intensity {
-    pub(crate) fn new(max: u32, period: Duration) -> Intensity {
+    pub(super) fn new(max: u32, period: Duration) -> Intensity {
         Intensity {
             max,
             period,
@@ -114,7 +115,7 @@ impl Intensity {
 
     /// Counts a restart; `false` when it is one too many.
     #[must_use]
-    pub(crate) fn allows(&mut self, now: Instant) -> bool {
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
         self.restarts.push_back(now);
         self.within(now) <= self.max as usize
     }
@@ -139,9 +140,14 @@ mod tests {
 
     #[test]
     fn each_strategy_affects_its_children() {
-        assert_eq!(Strategy::OneForOne.affected(1, 4), 1..2);
-        assert_eq!(Strategy::OneForAll.affected(1, 4), 0..4);
-        assert_eq!(Strategy::RestForOne.affected(1, 4), 1..4);
+        let places = |strategy: Strategy| {
+            (0..4)
+                .filter(|place| strategy.affected(1).contains(place))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(places(Strategy::OneForOne), [1]);
+        assert_eq!(places(Strategy::OneForAll), [0, 1, 2, 3]);
+        assert_eq!(places(Strategy::RestForOne), [1, 2, 3]);
     }
 
     #[test]

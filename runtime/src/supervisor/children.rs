@@ -1,0 +1,173 @@
+//! The children of a supervisor: a list that the supervisor changes and that others look at.
+
+use super::child_spec::ChildSpec;
+use super::snapshot::ChildStatus;
+use super::strategy::{Intensity, Strategy};
+use crate::name::Name;
+use crate::node::node;
+use crate::pid::Pid;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// What a supervisor knows, and lets others see. Its lock is never held while a child is started or stopped.
+#[derive(Debug)]
+pub(crate) struct Shared(Mutex<View>);
+
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(super) strategy: Strategy,
+    pub(super) intensity: Intensity,
+    pub(super) children: Children,
+    /// How many of the children a partition supervisor uses.
+    pub(crate) partitions: Option<usize>,
+}
+
+impl Shared {
+    pub(super) fn new(view: View) -> Arc<Shared> {
+        Arc::new(Shared(Mutex::new(view)))
+    }
+
+    /// What the process lets others see, if it is a supervisor.
+    pub(crate) fn of(supervisor: Pid) -> Option<Arc<Shared>> {
+        let record = node().table.get(supervisor)?;
+        record.update(supervisor, |state| state.extras()?.supervisor.clone())?
+    }
+
+    pub(crate) fn view<R>(&self, look: impl FnOnce(&mut View) -> R) -> R {
+        look(&mut self.0.lock())
+    }
+}
+
+impl View {
+    /// The process of the child that was listed as number `place`, if it runs.
+    pub(crate) fn running(&self, place: Place) -> Option<Pid> {
+        self.children.get(place)?.pid()
+    }
+}
+
+/// Where a child stands in the order of start. It keeps its place while it is listed, and nobody gets it afterwards.
+pub(super) type Place = u64;
+
+/// A child in its supervisor's hands.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) spec: ChildSpec,
+    pub(super) status: ChildStatus,
+    pub(super) restarts: u32,
+    pub(super) previous: Option<Pid>,
+}
+
+impl Kept {
+    pub(super) fn new(spec: ChildSpec, status: ChildStatus) -> Kept {
+        Kept {
+            spec,
+            status,
+            restarts: 0,
+            previous: None,
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<Pid> {
+        match self.status {
+            ChildStatus::Running(pid) => Some(pid),
+            ChildStatus::Restarting | ChildStatus::NotStarted => None,
+        }
+    }
+}
+
+/// Children in the order of their start, found by place, by id and by process, each in the same time however many there are.
+///
+/// # Invariants
+/// 1. `pids` has the process of each child that runs, and the last one of each that is about to be restarted.
+/// 2. `ids` has each child that was [named](Children::push_named).
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    list: BTreeMap<Place, Kept>,
+    ids: HashMap<Name, Place>,
+    pids: HashMap<Pid, Place>,
+    next: Place,
+}
+
+impl Children {
+    /// Adds a child behind the others, to be found by its process alone.
+    pub(super) fn push(&mut self, child: Kept) {
+        self.insert(child);
+    }
+
+    /// Adds a child that is found by its id as well.
+    pub(super) fn push_named(&mut self, child: Kept) {
+        let id = child.spec.id.clone();
+        let place = self.insert(child);
+        self.ids.insert(id, place);
+    }
+
+    fn insert(&mut self, child: Kept) -> Place {
+        let place = self.next;
+        self.next += 1;
+        if let Some(pid) = child.pid() {
+            self.pids.insert(pid, place);
+        }
+        self.list.insert(place, child);
+        place
+    }
+
+    pub(super) fn remove(&mut self, place: Place) {
+        let Some(child) = self.list.remove(&place) else { return };
+        if self.ids.get(&child.spec.id) == Some(&place) {
+            self.ids.remove(&child.spec.id);
+        }
+        for pid in child.pid().into_iter().chain(child.previous) {
+            self.pids.remove(&pid);
+        }
+    }
+
+    /// Says how the child is from now on. The process that it was, if it ran, is its previous one.
+    pub(super) fn set(&mut self, place: Place, status: ChildStatus) {
+        let Some(child) = self.list.get_mut(&place) else { return };
+        child.previous = child.pid().or(child.previous);
+        child.status = status;
+        if let (Some(previous), true) = (child.previous, status != ChildStatus::Restarting) {
+            self.pids.remove(&previous);
+        }
+        if let ChildStatus::Running(pid) = status {
+            self.pids.insert(pid, place);
+        }
+    }
+
+    /// Counts a restart.
+    pub(super) fn restarted(&mut self, place: Place) {
+        if let Some(child) = self.list.get_mut(&place) {
+            child.restarts += 1;
+        }
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&Kept> {
+        self.list.get(&place)
+    }
+
+    pub(super) fn of_id(&self, id: &Name) -> Option<Place> {
+        self.ids.get(id).copied()
+    }
+
+    /// The child that is that process, or is about to be started in its stead.
+    pub(super) fn of_pid(&self, pid: Pid) -> Option<Place> {
+        self.pids.get(&pid).copied()
+    }
+
+    pub(super) fn places(&self, range: RangeInclusive<Place>) -> Vec<Place> {
+        self.list.range(range).map(|(place, _)| *place).collect()
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Kept> {
+        self.list.values()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+}
+
+/// All places.
+pub(super) const EVERYWHERE: RangeInclusive<Place> = 0..=Place::MAX;
