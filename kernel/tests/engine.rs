@@ -82,6 +82,11 @@ impl Notebook {
         }
     }
 
+    /// Waits until a process has shown `text`.
+    async fn shown(&mut self, text: &str) {
+        shown(&mut self.events, text).await;
+    }
+
     async fn close(self) {
         self.engine.shutdown().await;
     }
@@ -109,6 +114,27 @@ impl Ran {
             Event::Result { data, .. } => Some(data["text/plain"].as_str()?.to_owned()),
             _ => None,
         })
+    }
+}
+
+async fn shown(events: &mut UnboundedReceiver<Event>, wanted: &str) {
+    while let Some(event) = events.recv().await {
+        if matches!(&event, Event::Stream { text, .. } if text.contains(wanted)) {
+            return;
+        }
+    }
+    panic!("the session ended before it showed {wanted:?}");
+}
+
+/// Waits until the process of that number, a child of this one, has died.
+async fn gone(number: &str) {
+    let state = || std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    while state()
+        .rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -216,9 +242,12 @@ async fn an_exit_signal_replaces_the_evaluator_and_keeps_the_variables() {
     assert_ne!(new, old);
 
     notebook
-        .ok("spawn_link(async { process::sleep(ms(50)).await; exit(\"later\") });")
+        .ok("let evaluator = me();
+            spawn(async move { process::monitor(evaluator); receive! { Down { .. } => println!(\"gone\") } });
+            let dying = spawn_link(async { receive! { \"die\" => exit(\"later\") } });
+            process::send_after(dying, \"die\", ms(100));")
         .await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    notebook.shown("gone").await;
     let ran = notebook.ok("me()").await;
     assert!(
         ran.stderr().contains("later") && ran.stderr().contains(&new),
@@ -230,24 +259,25 @@ async fn an_exit_signal_replaces_the_evaluator_and_keeps_the_variables() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_a_cell_that_waits() {
+async fn an_interrupt_stops_the_compiler() {
     let mut notebook = Notebook::open();
     notebook.ok("let kept = 1;").await;
-    let waiting = notebook
-        .engine
-        .execute(CellId(100), 2, "process::sleep(secs(60)).await;".to_owned());
+    // rustc reads a pipe that nobody writes to.
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let code = format!("const TEXT: &str = include_str!({:?}); TEXT.len()", pipe);
+    let compiling = notebook.engine.execute(CellId(101), 3, code);
     let interrupting = async {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        notebook.engine.interrupt();
-    };
-    let (outcome, ()) = tokio::join!(waiting, interrupting);
-    let Outcome::Error(error) = outcome else {
-        panic!("{outcome:?}")
-    };
-    assert_eq!(error.ename, "KeyboardInterrupt");
-    let compiling = notebook.engine.execute(CellId(101), 3, "let long = 1;".to_owned());
-    let interrupting = async {
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        // It opens as soon as rustc reads.
+        let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
+        let _end = open.await.unwrap().unwrap();
         notebook.engine.interrupt();
     };
     let (outcome, ()) = tokio::join!(compiling, interrupting);
@@ -279,10 +309,10 @@ async fn a_host_that_dies_is_replaced() {
     assert!(error.evalue.contains("SIGSEGV"), "{}", error.evalue);
     let (error, _) = notebook.err("std::process::exit(3);").await;
     assert!(error.evalue.contains("exited with status 3"), "{}", error.evalue);
-    notebook
-        .ok("spawn(async { process::sleep(ms(100)).await; std::process::exit(0) });")
+    let ran = notebook
+        .ok("spawn(async { process::sleep(ms(100)).await; std::process::exit(0) }); std::process::id()")
         .await;
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    gone(&ran.result().unwrap()).await;
     let ran = notebook.ok("1").await;
     assert!(ran.stderr().contains("host died"), "{}", ran.stderr());
     notebook.close().await;
@@ -306,7 +336,7 @@ async fn a_restart_on_request_is_no_death() {
 }
 
 #[tokio::test]
-async fn a_session_compiles_no_dependency_and_ends_a_cell_that_runs_forever() {
+async fn a_session_compiles_no_dependency() {
     use std::os::unix::fs::MetadataExt as _;
     let mut notebook = Notebook::open();
     let helper = tempfile::tempdir().unwrap();
@@ -341,22 +371,24 @@ async fn a_session_compiles_no_dependency_and_ends_a_cell_that_runs_forever() {
     }
     assert!(libraries > 0, "this session has one");
 
-    let forever = notebook.engine.execute(CellId(9), 9, "loop {}".to_owned());
+    notebook.close().await;
+}
+
+#[tokio::test]
+async fn a_cell_that_cannot_be_interrupted_is_explained_and_waits_for_no_shutdown() {
+    let mut notebook = Notebook::open();
+    let Notebook { engine, events, .. } = &mut notebook;
+    let forever = engine.execute(CellId(9), 9, "println!(\"here\"); unsafe { loop {} }".to_owned());
     let closing = async {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        notebook.engine.interrupt();
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        notebook.engine.shutdown().await;
+        shown(events, "here").await;
+        engine.interrupt();
+        shown(events, "cannot be interrupted").await;
+        engine.shutdown().await;
     };
-    let (outcome, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(forever, closing) })
+    let (outcome, ()) = tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(forever, closing) })
         .await
         .expect("a shutdown waits for no cell");
     assert_eq!(outcome, Outcome::Aborted);
-    let mut told = false;
-    while let Ok(event) = notebook.events.try_recv() {
-        told |= matches!(event, Event::Stream { text, .. } if text.contains("cannot be interrupted"));
-    }
-    assert!(told, "an interrupt that does nothing says why");
 }
 
 #[tokio::test]

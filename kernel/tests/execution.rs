@@ -104,38 +104,6 @@ async fn others_are_answered_while_a_cell_compiles_or_runs() {
 }
 
 #[test]
-fn an_interrupt_ends_a_pending_cell_and_keeps_its_session() {
-    in_session(async |kernel| {
-        kernel
-            .run("let kept = 5; let pid = spawn(async { std::future::pending::<()>().await });")
-            .await;
-        let cell = kernel
-            .send_code("print!(\"waiting\"); std::future::pending::<()>().await;")
-            .await;
-        kernel
-            .published("the cell's start", |message| {
-                message.is("stream") && message.belongs_to(&cell)
-            })
-            .await;
-        let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
-        assert_eq!(reply["status"], "ok");
-        let cell = kernel.finish(cell).await;
-        assert_eq!(cell.error().0, "KeyboardInterrupt", "the name that front ends know");
-        assert_eq!(kernel.value("kept").await, "5");
-        assert_eq!(kernel.value("process::is_alive(pid)").await, "true");
-    });
-}
-
-#[test]
-fn an_interrupt_between_cells_does_not_reach_the_next_one() {
-    in_session(async |kernel| {
-        kernel.run("let a = 1;").await;
-        kernel.ask(Control, "interrupt_request", json!({})).await;
-        assert_eq!(kernel.value("process::sleep(ms(20)).await; a").await, "1");
-    });
-}
-
-#[test]
 fn text_without_a_newline_appears_at_once() {
     in_session(async |kernel| {
         let cell = kernel

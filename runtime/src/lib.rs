@@ -89,6 +89,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod system;
 pub mod task;
+mod threads;
 mod timer;
 
 #[cfg(not(rust_analyzer))]
@@ -108,4 +109,5 @@ pub mod __private {
     pub use crate::analyzer::any;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
+    pub use crate::threads::OwnThread;
 }

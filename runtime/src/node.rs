@@ -7,6 +7,7 @@ use crate::process::origin::Origin;
 use crate::process::priority::Turns;
 use crate::process::table::Table;
 use crate::system::Counters;
+use crate::threads;
 use crate::timer::{Senders, Timers};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -76,6 +77,8 @@ impl Node {
                 Builder::new_multi_thread()
                     .enable_all()
                     .thread_name("crabtree")
+                    .on_thread_start(threads::begin)
+                    .on_thread_stop(threads::end)
                     .build()
                     .expect("the operating system gives threads for the node's runtime")
             })

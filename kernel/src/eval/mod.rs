@@ -147,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// Ends the running cell at its next await, or stops the compiler.
+    /// Ends the running cell where it awaits, loops, calls a function or waits in a system call, or stops the compiler.
     pub(crate) fn interrupt(&self) {
         let mut state = self.control.state();
         let Some(cell) = state.running else { return };
@@ -161,8 +161,8 @@ impl Engine {
         std::thread::spawn(move || {
             std::thread::sleep(PATIENCE);
             if control.state().running == Some(cell) {
-                let text =
-                    "The cell does not await anything, so it cannot be interrupted. Restart the kernel to end it.\n";
+                let text = "The cell runs what cannot be interrupted: a library's computation, unsafe code, a wait for \
+                    a lock, or a system call while threads of its own run. Restart the kernel to end it.\n";
                 reach.link.print(StreamName::Stderr, text.to_owned());
             }
         });

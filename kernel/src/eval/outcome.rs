@@ -6,7 +6,8 @@ use super::locate::Listings;
 use super::{CellError, Outcome, report};
 
 /// The outcome of a cell whose code came to its end.
-pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings) -> Outcome {
+/// `lost` are the variables that went with it.
+pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings, lost: &[String]) -> Outcome {
     match end {
         CellEnd::Done => Outcome::Ok,
         CellEnd::Failed { type_name, text } => {
@@ -35,17 +36,27 @@ pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings) -> Outcome {
             error("ExitSignal", text, traceback)
         }
         CellEnd::Interrupted => interrupted(),
+        CellEnd::Abandoned => abandoned(lost),
     }
 }
 
 /// The outcome of a cell that was interrupted.
 pub(super) fn interrupted() -> Outcome {
-    let text = "the cell was interrupted; its processes live on";
-    error(
-        "KeyboardInterrupt",
-        text.to_owned(),
-        report::at_place("interrupt", text, None),
-    )
+    keyboard_interrupt("the cell was interrupted; its processes live on".to_owned())
+}
+
+/// The outcome of a cell that was interrupted in a system call.
+fn abandoned(lost: &[String]) -> Outcome {
+    let text = "the cell was interrupted while it waited for the operating system; its processes live on";
+    keyboard_interrupt(match lost {
+        [] => text.to_owned(),
+        lost => format!("{text}; lost, as it used them: {}", variables(lost)),
+    })
+}
+
+fn keyboard_interrupt(text: String) -> Outcome {
+    let traceback = report::at_place("interrupt", &text, None);
+    error("KeyboardInterrupt", text, traceback)
 }
 
 /// The outcome of a cell during which the host died.
@@ -120,11 +131,15 @@ fn cause(status: &str) -> String {
     }
 }
 
-fn loss(variables: &[String], processes: usize) -> String {
+fn variables(names: &[String]) -> String {
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!("the variable{plural} {}", names.join(", "))
+}
+
+fn loss(names: &[String], processes: usize) -> String {
     let mut lost = Vec::new();
-    if !variables.is_empty() {
-        let plural = if variables.len() == 1 { "" } else { "s" };
-        lost.push(format!("the variable{plural} {}", variables.join(", ")));
+    if !names.is_empty() {
+        lost.push(variables(names));
     }
     match processes {
         0 => lost.push("all processes".to_owned()),

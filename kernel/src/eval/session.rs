@@ -1,11 +1,12 @@
 //! One session: an evcxr context, the host that it drives, and the link between.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
-use crabtree_link::LINK_ENV;
+use crabtree_link::{CellEnd, LINK_ENV};
 use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -145,7 +146,12 @@ impl Session {
             Ok(outputs) => {
                 self.definitions = plan.then;
                 self.show(cell, outputs);
-                end.map_or(Outcome::Ok, |end| outcome::of_cell(end, id, &self.listings))
+                let Some(end) = end else { return Outcome::Ok };
+                let lost = match end {
+                    CellEnd::Abandoned => self.forget(&variables, code.source()),
+                    _ => Vec::new(),
+                };
+                outcome::of_cell(end, id, &self.listings, &lost)
             }
             Err(Error::SubprocessTerminated(status)) => {
                 self.link.take_died();
@@ -186,6 +192,27 @@ impl Session {
             .collect();
         names.sort();
         names
+    }
+
+    /// Gives up those of `variables` that `code` mentions. A cell that was left behind may have been about to change
+    /// them, so what they are is not known: they are moved away unseen, and never dropped.
+    fn forget(&mut self, variables: &[String], code: &str) -> Vec<String> {
+        let words = code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let mentioned: HashSet<&str> = words.collect();
+        let mut lost = variables.to_vec();
+        lost.retain(|name| mentioned.contains(name.trim_start_matches("r#")));
+        if lost.is_empty() {
+            return lost;
+        }
+        let forget: String = lost.iter().map(|name| format!("std::mem::forget({name});")).collect();
+        self.link.begin(OWN_CELL);
+        let forgotten = self.evcxr.execute(&forget);
+        self.link.end(OWN_CELL);
+        if forgotten.is_err() {
+            lost = variables.to_vec();
+            self.replace_host();
+        }
+        lost
     }
 
     /// Has rust-analyzer look at everything, from the next cell on.

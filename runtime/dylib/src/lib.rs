@@ -18,7 +18,7 @@ pub use runtime::*;
 /// What generated code of cells uses.
 #[doc(hidden)]
 pub mod __cell {
-    pub use crate::evaluator::{CellOutcome, Runtime, failed};
+    pub use crate::evaluator::{CellOutcome, Runtime, check, failed};
     pub use crate::show::*;
     pub use ::runtime;
     pub use ::tokio;

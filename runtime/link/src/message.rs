@@ -147,4 +147,6 @@ pub enum CellEnd {
     Killed(Replaced),
     /// It was interrupted.
     Interrupted,
+    /// It was interrupted in a system call, and left behind there with all that it used.
+    Abandoned,
 }

@@ -4,6 +4,7 @@ use super::current::enter;
 use super::record::Record;
 use super::task::{Start, begin, next_step};
 use crate::ExitReason;
+use crate::node::node;
 use crate::pid::Pid;
 use crate::reason::{is_stop, reason_of_unwinding};
 use std::any::Any;
@@ -46,6 +47,23 @@ impl Attached {
     #[track_caller]
     pub fn new() -> Attached {
         let (pid, record) = begin(Start::of::<Attached>());
+        Attached {
+            pid,
+            record,
+            ended: None,
+        }
+    }
+
+    /// A new handle of a process whose handle is lost: it is on the stack of a thread that was stopped for good.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    ///
+    /// # Safety
+    /// The process is attached, and its other handle, and what is driven by it, is neither used nor dropped again.
+    #[doc(hidden)]
+    pub unsafe fn take_over(pid: Pid) -> Attached {
+        let record = node().table.get(pid).expect("an attached process ends with its handle");
         Attached {
             pid,
             record,

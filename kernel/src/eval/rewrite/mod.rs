@@ -3,6 +3,7 @@
 //! Line numbers stay as they are, and columns move only behind a place where something was put in,
 //! so that errors can be shown in the code as the reader wrote it ([`Rewritten::original`]).
 
+mod checks;
 mod edits;
 mod statements;
 
@@ -70,6 +71,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     for statement in &statements {
         needs_types |= ast::LetStmt::can_cast(statement.node.kind());
         edits.extend(own_error_prints(statement));
+        edits.extend(checks::checks(statement));
     }
     if let Some(last) = statements.last() {
         edits.extend(shown(last));
@@ -209,7 +211,10 @@ mod tests {
         for code in ["let x = 1;", "f();", "struct A;", "", "// only a comment", "fn f() {}"] {
             check(code, code);
         }
-        check("for i in 0..3 { f(i) }", "for i in 0..3 { f(i) };");
+        check(
+            "for i in 0..3 { f(i) }",
+            "for i in 0..3 { crabtree::__cell::check(); f(i) };",
+        );
         check("println!(\"a\")", "println!(\"a\");");
     }
 
@@ -218,7 +223,7 @@ mod tests {
         check("eprintln!(\"{:?}\", error);", "eprintln!(\"{:?}\", error,);");
         check(
             "fn f() { eprintln!( \"{:?}\" , error ) }",
-            "fn f() { eprintln!( \"{:?}\" , error ,) }",
+            "fn f() { crabtree::__cell::check(); eprintln!( \"{:?}\" , error ,) }",
         );
         check("eprintln!(\"{:?}\", errors);", "eprintln!(\"{:?}\", errors);");
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crabtree_link::barrier;
 
+use super::OwnThread;
 use super::filter::{Filter, Part};
 
 /// How long a mark may take through the pipe.
@@ -57,9 +58,10 @@ impl Capture {
     pub(super) fn start(&'static self, output: impl Fn(String) + Send + 'static) -> io::Result<()> {
         let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(ends) = ends else { return Ok(()) };
-        std::thread::Builder::new()
-            .name("stdout".to_owned())
-            .spawn(move || self.pump(ends, &output))?;
+        std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+            let _own = OwnThread::begin();
+            self.pump(ends, &output);
+        })?;
         Ok(())
     }
 

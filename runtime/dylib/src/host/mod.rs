@@ -18,9 +18,10 @@ use runtime::kino::Bundle;
 use runtime::{io as process_io, process};
 use tokio::sync::Notify;
 
-use crate::evaluator::Evaluator;
+use crate::evaluator::{self, CellThread, Evaluator};
 use capture::Capture;
 use device::CellDevice;
+pub(crate) use runtime::__private::OwnThread;
 
 static HOST: OnceLock<Host> = OnceLock::new();
 
@@ -29,6 +30,7 @@ static HOST: OnceLock<Host> = OnceLock::new();
 pub(crate) struct Host {
     link: Mutex<UnixStream>,
     evaluator: Evaluator,
+    cells: CellThread,
     capture: Capture,
     state: Mutex<State>,
     begun: Condvar,
@@ -57,9 +59,12 @@ impl Host {
         let (host, link) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
         host.capture.start(|text| host.captured(text))?;
-        std::thread::Builder::new()
-            .name("link".to_owned())
-            .spawn(move || host.obey(link))?;
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || {
+            let _own = OwnThread::begin();
+            host.obey(link);
+        })?;
+        // The thread that evcxr calls is here for as long as the process.
+        std::mem::forget(OwnThread::begin());
         Ok(())
     }
 
@@ -81,6 +86,7 @@ impl Host {
         let host = Host {
             link: Mutex::new(link),
             evaluator,
+            cells: CellThread::default(),
             capture,
             state: Mutex::default(),
             begun: Condvar::new(),
@@ -92,6 +98,11 @@ impl Host {
     /// The process that cells run in.
     pub(crate) fn evaluator(&self) -> &Evaluator {
         &self.evaluator
+    }
+
+    /// The thread that cells run on.
+    pub(crate) fn cells(&self) -> &CellThread {
+        &self.cells
     }
 
     /// The cell that runs; waits for the kernel to name the first one.
@@ -161,13 +172,18 @@ impl Host {
                         processes: process::list().len(),
                     });
                 }
-                ToHost::Interrupt { cell } => {
-                    self.state().interrupted.insert(cell);
-                    self.interrupt.notify_waiters();
-                }
+                ToHost::Interrupt { cell } => self.interrupt(cell),
             }
         }
         std::process::exit(0);
+    }
+
+    /// Ends a cell by the first way that works: at its next await, at its next check, or in its system call.
+    fn interrupt(&'static self, cell: u64) {
+        self.state().interrupted.insert(cell);
+        self.interrupt.notify_waiters();
+        evaluator::interrupt(cell);
+        runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
 
     fn begin(&'static self, cell: u64) {

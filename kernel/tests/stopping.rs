@@ -1,0 +1,123 @@
+//! Interrupts: each kind of cell ends, and processes and variables live on.
+
+mod common;
+
+use common::{Control, Execution, Kernel, in_session};
+use serde_json::json;
+
+/// Runs a cell that says when it is where it is to be interrupted, and interrupts it there.
+async fn interrupted(kernel: &mut Kernel, code: &str) -> Execution {
+    let cell = kernel.send_code(&format!("print!(\"here\");\n{code}")).await;
+    kernel
+        .published("the cell's start", |message| {
+            message.is("stream") && message.belongs_to(&cell) && message.content["text"] == "here"
+        })
+        .await;
+    let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
+    assert_eq!(reply["status"], "ok");
+    kernel.finish(cell).await
+}
+
+/// Interrupts a cell and expects that only the cell has ended.
+fn ends_alone(code: &str) {
+    in_session(async |kernel| {
+        kernel.run("let kept = vec![5]; let echo = spawn(async { loop { receive! { (to, n): (Pid, i32) => send(to, n) } } });").await;
+        let evaluator = kernel.value("me()").await;
+        let cell = interrupted(kernel, code).await;
+        assert_eq!(cell.error().0, "KeyboardInterrupt", "the name that front ends know");
+        let alive = "send(echo, (me(), 7)); receive! { n: i32 => (n, kept[0], me()) }";
+        assert_eq!(kernel.value(alive).await, format!("(7, 5, {evaluator})"));
+    });
+}
+
+#[test]
+fn a_pending_await() {
+    ends_alone("std::future::pending::<()>().await;");
+}
+
+#[test]
+fn a_receive_that_waits_for_ever() {
+    ends_alone("receive! { \"never\" => () }");
+}
+
+#[test]
+fn a_loop_without_an_await() {
+    ends_alone("loop {}");
+}
+
+#[test]
+fn nested_loops_that_compute() {
+    ends_alone(
+        "let mut sum = 0_u64; for i in 0..u64::MAX { let mut j = i; while j > 0 { j /= 2; sum = sum.wrapping_add(j); } } sum",
+    );
+}
+
+#[test]
+fn a_recursion() {
+    ends_alone("fn fib(n: u64) -> u64 { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }\nfib(90)");
+}
+
+#[test]
+fn a_loop_in_what_a_macro_takes() {
+    ends_alone("println!(\"{}\", { let mut n = 0_u64; loop { n = n.wrapping_add(1); if n == 0 { break n } } });");
+}
+
+#[test]
+fn a_loop_that_catches_panics() {
+    ends_alone("loop { let _ = std::panic::catch_unwind(|| loop {}); }");
+}
+
+#[test]
+fn a_thread_that_sleeps() {
+    ends_alone("std::thread::sleep(std::time::Duration::from_secs(3600));");
+}
+
+#[test]
+fn a_read_that_blocks() {
+    ends_alone("use std::io::Read; let (mut end, _other) = std::io::pipe()?; end.read(&mut [0])?;");
+}
+
+#[test]
+fn an_interrupt_between_cells_does_not_reach_the_next_one() {
+    in_session(async |kernel| {
+        kernel.run("let a = 1;").await;
+        kernel.ask(Control, "interrupt_request", json!({})).await;
+        assert_eq!(kernel.value("process::sleep(ms(20)).await; a").await, "1");
+    });
+}
+
+#[test]
+fn variables_that_a_blocked_cell_used_are_lost_and_no_others() {
+    in_session(async |kernel| {
+        kernel
+            .run("let mut used = String::from(\"used\"); let mut shown = 1; let untouched = 3;")
+            .await;
+        let cell = interrupted(
+            kernel,
+            "used.push('!'); println!(\"{shown}\"); std::thread::sleep(secs(3600)); used.push('?');",
+        )
+        .await;
+        let (name, text) = cell.error();
+        assert_eq!(name, "KeyboardInterrupt");
+        assert!(
+            text.ends_with("lost, as it used them: the variables shown, used"),
+            "{text}"
+        );
+        assert_eq!(kernel.value("untouched").await, "3");
+        let lost = kernel.execute("used").await;
+        assert_eq!(lost.error().0, "CompileError", "{:?}", lost.error());
+    });
+}
+
+#[test]
+fn a_cell_whose_own_threads_may_use_its_variables_is_not_left_behind() {
+    in_session(async |kernel| {
+        let code = "std::thread::scope(|scope| {
+            scope.spawn(|| std::thread::sleep(secs(2)));
+            std::thread::sleep(secs(2));
+        });
+        process::sleep(secs(3600)).await";
+        let cell = interrupted(kernel, code).await;
+        assert!(cell.error().1.ends_with("its processes live on"), "{:?}", cell.error());
+    });
+}
