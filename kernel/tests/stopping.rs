@@ -78,6 +78,29 @@ fn a_read_that_blocks() {
 }
 
 #[test]
+fn a_process_that_loops_without_an_await_can_be_killed() {
+    in_session(async |kernel| {
+        kernel
+            .run("let spinner = spawn(async { println!(\"spinning\"); let mut n = 0_u64; loop { n = n.wrapping_add(1) } });")
+            .await;
+        let killed = "let watched = process::monitor(spinner); process::exit(spinner, ExitReason::Kill);
+            receive! { Down { monitor, reason, .. } if monitor == watched => reason }";
+        assert_eq!(kernel.value(killed).await, "killed");
+    });
+}
+
+#[test]
+fn an_exit_signal_ends_a_cell_that_loops_without_an_await() {
+    in_session(async |kernel| {
+        let kept = "let kept_too = 6; spawn_link(async { exit(\"crash\") }); loop {}";
+        kernel.run("let kept = 5;").await;
+        let cell = kernel.execute(kept).await;
+        assert_eq!(cell.error().0, "ExitSignal");
+        assert_eq!(kernel.value("kept").await, "5");
+    });
+}
+
+#[test]
 fn an_interrupt_between_cells_does_not_reach_the_next_one() {
     in_session(async |kernel| {
         kernel.run("let a = 1;").await;

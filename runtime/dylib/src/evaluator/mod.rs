@@ -180,6 +180,7 @@ pub(crate) fn interrupt(cell: u64) {
 /// It unwinds when the cell is interrupted, or its process got an exit signal.
 #[inline]
 pub fn check() {
+    runtime::__private::reduce();
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);
     if interrupted != 0 {
         leave(interrupted);
