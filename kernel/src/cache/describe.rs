@@ -35,6 +35,14 @@ esac
 
 /// Writes to `file` what cargo says of the crate in `template`, without the packages that are not needed.
 pub(super) fn describe(template: &Path, toolchain: &Toolchain, file: &Path) -> Result<()> {
+    let mut metadata = metadata(template, toolchain, &[])?;
+    thin_out(&mut metadata);
+    fs::write(file, serde_json::to_vec(&metadata)?)?;
+    Ok(())
+}
+
+/// What cargo says of the crate in `dir`.
+pub(super) fn metadata(dir: &Path, toolchain: &Toolchain, options: &[&str]) -> Result<Value> {
     let output = Command::new(&toolchain.cargo)
         .args([
             "metadata",
@@ -43,7 +51,8 @@ pub(super) fn describe(template: &Path, toolchain: &Toolchain, file: &Path) -> R
             "--filter-platform",
             &toolchain.target,
         ])
-        .current_dir(template)
+        .args(options)
+        .current_dir(dir)
         .env("RUSTC", &toolchain.rustc)
         .output()
         .context("cannot run `cargo metadata`")?;
@@ -52,10 +61,7 @@ pub(super) fn describe(template: &Path, toolchain: &Toolchain, file: &Path) -> R
         "`cargo metadata` failed:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let mut metadata: Value = serde_json::from_slice(&output.stdout).context("what `cargo metadata` says")?;
-    thin_out(&mut metadata);
-    fs::write(file, serde_json::to_vec(&metadata)?)?;
-    Ok(())
+    serde_json::from_slice(&output.stdout).context("what `cargo metadata` says")
 }
 
 /// Puts a stand-in for cargo into `dir`, which says of `crate_dir` what `file` says of `template`.

@@ -18,6 +18,7 @@
 mod build;
 mod copy;
 mod describe;
+mod packages;
 mod session;
 mod sources;
 mod toolchain;
@@ -30,6 +31,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 pub(crate) use build::Progress;
+pub(crate) use packages::Packages;
 pub(crate) use session::SessionDir;
 pub(crate) use toolchain::Toolchain;
 
@@ -85,6 +87,16 @@ impl Prepared {
         let crate_dir = session.crate_dir();
         let dir = crate_dir.with_file_name("analyzer");
         describe::write_stand_in(&dir, &self.dir.join(METADATA), &self.template(), &crate_dir)
+    }
+
+    /// What a session compiles with.
+    pub(crate) fn packages(&self, session: &SessionDir) -> Packages {
+        Packages::prepared(
+            self.dir.join(METADATA),
+            self.library(),
+            session.crate_dir(),
+            self.toolchain.clone(),
+        )
     }
 
     /// Directories in which a session's host finds std's library and ours, and what the environment names.

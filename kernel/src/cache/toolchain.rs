@@ -1,7 +1,7 @@
 //! The Rust toolchain that compiles cells.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -56,8 +56,12 @@ impl Toolchain {
 
     /// Where the standard library's sources should be.
     pub(crate) fn library_sources(&self) -> Result<PathBuf> {
-        let sysroot = output(&self.rustc, &["--print", "sysroot"])?;
-        Ok(Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library"))
+        Ok(self.sysroot()?.join("lib/rustlib/src/rust/library"))
+    }
+
+    /// Where the toolchain is.
+    pub(crate) fn sysroot(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(output(&self.rustc, &["--print", "sysroot"])?.trim()))
     }
 }
 

@@ -11,9 +11,11 @@
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
+//! - [`assist`]: completion and inspection, while a cell compiles or runs.
 //! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell.
 //! - [`interrupt`]: stopping a compiler.
 
+mod assist;
 mod environment;
 mod event;
 mod interrupt;
@@ -36,9 +38,11 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+pub(crate) use assist::{Completions, Description, byte_offset, char_offset};
 pub(crate) use event::{CellError, CellId, Event, MimeBundle, Outcome, StreamName};
 
 use crate::cache::{self, Progress};
+use assist::Assist;
 use link::Link;
 use session::Session;
 
@@ -61,6 +65,7 @@ pub(crate) struct EngineOptions {
 pub(crate) struct Engine {
     jobs: Sender<Job>,
     control: Arc<Control>,
+    assist: Assist,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -103,10 +108,12 @@ impl Engine {
     pub(crate) fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
         let (jobs, received) = mpsc::channel();
         let control = Arc::new(Control::default());
+        let assist = Assist::start();
         let worker = Worker {
             options,
             events,
             control: Arc::clone(&control),
+            assist: assist.clone(),
             session: None,
         };
         let thread = std::thread::Builder::new()
@@ -116,6 +123,7 @@ impl Engine {
         Engine {
             jobs,
             control,
+            assist,
             thread: Mutex::new(thread.ok()),
         }
     }
@@ -145,6 +153,27 @@ impl Engine {
             Some(outcome) => outcome,
             None => outcome::failed("KernelError", "the session has ended; restart the kernel".to_owned()),
         }
+    }
+
+    /// Gets ready to complete and to describe, which takes memory; without it the first answer takes longer.
+    pub(crate) fn expect_questions(&self) {
+        self.assist.prepare();
+    }
+
+    /// What can stand at byte `at` of `code`, also while a cell compiles or runs.
+    pub(crate) fn complete(&self, code: String, at: usize) -> impl Future<Output = Completions> + Send + 'static {
+        let assist = self.assist.clone();
+        async move { assist.complete(code, at).await }
+    }
+
+    /// What stands at byte `at` of `code`, also while a cell compiles or runs.
+    pub(crate) fn describe(
+        &self,
+        code: String,
+        at: usize,
+    ) -> impl Future<Output = Option<Description>> + Send + 'static {
+        let assist = self.assist.clone();
+        async move { assist.describe(code, at).await }
     }
 
     /// Ends the running cell where it awaits, loops, calls a function or waits in a system call, or stops the compiler.
@@ -205,6 +234,7 @@ struct Worker {
     options: EngineOptions,
     events: UnboundedSender<Event>,
     control: Arc<Control>,
+    assist: Assist,
     session: Option<Session>,
 }
 
@@ -253,12 +283,20 @@ impl Worker {
     }
 
     fn start(&mut self) -> Result<()> {
+        let started = self.try_start();
+        if started.is_err() {
+            self.assist.give_up();
+        }
+        started
+    }
+
+    fn try_start(&mut self) -> Result<()> {
         let prepared = cache::ensure_with(&mut |progress: Progress<'_>| self.tell(progress))?;
         let program = match &self.options.program {
             Some(program) => program.clone(),
             None => std::env::current_exe().context("this program does not know where it is")?,
         };
-        let session = Session::start(prepared, program, self.events.clone())?;
+        let session = Session::start(prepared, program, self.events.clone(), self.assist.clone())?;
         let reach = Reach {
             link: session.link(),
             host: session.host(),

@@ -11,13 +11,14 @@ use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs}
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::assist::{Assist, Change};
 use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
 use super::redefine::Definitions;
-use super::rewrite::{Cell, Request, request, rewrite, split};
+use super::rewrite::{Cell, Request, adds_dependencies, request, rewrite, split};
 use super::{CellId, Event, MimeBundle, Outcome, StreamName, outcome, report};
-use crate::cache::{Prepared, SessionDir};
+use crate::cache::{Packages, Prepared, SessionDir};
 
 /// The names that every cell has, and an `.await` and a `?`, which switch evcxr to compiling cells
 /// as asynchronous code that may fail.
@@ -46,6 +47,8 @@ pub(super) struct Session {
     link: Link,
     listings: Listings,
     definitions: Definitions,
+    assist: Assist,
+    packages: Packages,
     events: UnboundedSender<Event>,
     /// Whether rust-analyzer knows the standard library and the dependencies.
     sees: bool,
@@ -57,7 +60,12 @@ pub(super) struct Session {
 
 impl Session {
     /// Starts a host and readies everything for the first cell.
-    pub(super) fn start(prepared: Prepared, program: PathBuf, events: UnboundedSender<Event>) -> Result<Session> {
+    pub(super) fn start(
+        prepared: Prepared,
+        program: PathBuf,
+        events: UnboundedSender<Event>,
+        assist: Assist,
+    ) -> Result<Session> {
         let dir = prepared.session()?;
         let listings = Listings::new(dir.crate_dir().join("src/lib.rs"));
         let link = Link::listen(&dir.socket(), events.clone(), listings.clone())?;
@@ -71,11 +79,15 @@ impl Session {
             EvalContext::with_subprocess_command(host).map_err(|error| anyhow!("cells cannot be compiled: {error}"))?;
         forward(outputs, &link);
         let evcxr = set_up(context, &blind, &prepared, &dir, &link)?;
+        let packages = prepared.packages(&dir);
+        assist.set_packages(packages.clone(), true);
         Ok(Session {
             evcxr,
             link,
             listings,
             definitions: Definitions::default(),
+            assist,
+            packages,
             events,
             sees: false,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
@@ -112,6 +124,7 @@ impl Session {
         if request(code) == Some(Request::Restart) {
             self.replace_host();
         }
+        let reader_code = code;
         let plan = self.definitions.plan(code, &split(code));
         let Cell {
             code,
@@ -136,12 +149,23 @@ impl Session {
             self.link.print(StreamName::Stderr, note);
         }
 
+        self.assist.begin(reader_code);
         let result = self.evcxr.execute(&(code.text().to_owned() + &plan.suffix));
         let Ending {
             outcome: end,
             processes,
         } = self.link.end(id);
         self.listings.keep(id);
+        let change = result.is_ok().then(|| Change {
+            code: reader_code.to_owned(),
+            variables: (self.evcxr.variables_and_types())
+                .map(|(name, type_name)| (name.to_owned(), type_name.to_owned()))
+                .collect(),
+        });
+        if change.is_some() && adds_dependencies(reader_code) {
+            self.assist.set_packages(self.packages.changed(), false);
+        }
+        self.assist.end(change);
         match result {
             Ok(outputs) => {
                 self.definitions = plan.then;

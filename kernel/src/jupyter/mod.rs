@@ -8,9 +8,10 @@
 //! - [`message`] and [`wire`]: a message, and its frames with their signature. No sockets.
 //! - [`sockets`] and [`iopub`]: the five sockets, each with one owner. They know no language.
 //! - [`server`]: the loop that owns the session's state and answers requests;
-//!   [`requests`] has the answers that need no evaluation, [`executions`] the queue of cells,
+//!   [`requests`] has the answers that need no cell to run, [`executions`] the queue of cells,
 //!   [`routing`] decides below which cell an output appears.
-//! - [`history`], [`completeness`], [`kernel_info`]: plain functions and values behind single requests.
+//! - [`completeness`], [`kernel_info`]: plain functions and values behind single requests; [`history`]: the inputs of
+//!   all sessions, in a file.
 //! - [`stop`]: what ends the kernel from outside.
 
 pub(crate) mod completeness;

@@ -1,12 +1,71 @@
-//! Replies that need neither evaluation nor the session's state.
+//! Replies that need neither evaluation nor the session's state, and those about code.
 
-use jupyter_protocol::{
-    CommClose, CommInfoReply, CommOpen, CompleteReply, CompleteRequest, InspectReply, IsCompleteRequest,
-};
-use serde_json::json;
+use std::pin::Pin;
+
+use jupyter_protocol::{CommClose, CommInfoReply, CommOpen, CompleteRequest, InspectRequest, IsCompleteRequest};
+use serde_json::{Value, json};
 
 use super::completeness;
 use super::message::{Content, Message};
+use crate::eval::{Completions, Description, Engine, byte_offset, char_offset};
+
+/// A reply that takes its time.
+pub(super) type Later = Pin<Box<dyn Future<Output = Content> + Send>>;
+
+/// The reply to a question about code, asked of the engine; `None` for other requests.
+pub(super) fn about_code(request: &Message, engine: &Engine) -> Option<Result<Later, serde_json::Error>> {
+    Some(match request.msg_type() {
+        "complete_request" => request
+            .read::<CompleteRequest>()
+            .map(|CompleteRequest { code, cursor_pos }| {
+                let found = engine.complete(code.clone(), byte_offset(&code, cursor_pos));
+                Box::pin(async move { complete_reply(&code, found.await) }) as Later
+            }),
+        "inspect_request" => request
+            .read::<InspectRequest>()
+            .map(|InspectRequest { code, cursor_pos, .. }| {
+                let at = byte_offset(&code, cursor_pos);
+                let found = engine.describe(code, at);
+                Box::pin(async move { inspect_reply(found.await) }) as Later
+            }),
+        _ => return None,
+    })
+}
+
+/// Positions of the protocol count characters.
+fn complete_reply(code: &str, Completions { replaced, items }: Completions) -> Content {
+    let (start, end) = (char_offset(code, replaced.start), char_offset(code, replaced.end));
+    let matches: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
+    let types: Vec<Value> = items
+        .iter()
+        .map(|item| {
+            let mut shown = json!({"start": start, "end": end, "text": item.text, "type": item.kind});
+            if let Some(detail) = &item.detail {
+                shown["signature"] = json!(detail);
+            }
+            shown
+        })
+        .collect();
+    Content::new(
+        "complete_reply",
+        json!({
+            "status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
+            // Front ends know this name, from the kernel that had it first.
+            "metadata": {"_jupyter_types_experimental": types},
+        }),
+    )
+}
+
+fn inspect_reply(found: Option<Description>) -> Content {
+    let data = match &found {
+        Some(Description { text, markdown }) => json!({"text/plain": text, "text/markdown": markdown}),
+        None => json!({}),
+    };
+    Content::new(
+        "inspect_reply",
+        json!({"status": "ok", "found": found.is_some(), "data": data, "metadata": {}}),
+    )
+}
 
 /// The reply to `request`; `None` for a type of request that has none here.
 pub(super) fn answer(request: &Message) -> Option<Content> {
@@ -15,16 +74,6 @@ pub(super) fn answer(request: &Message) -> Option<Content> {
         "is_complete_request" => request
             .read::<IsCompleteRequest>()
             .map(|asked| completeness::of(&asked.code).into()),
-        "complete_request" => request.read::<CompleteRequest>().map(|asked| {
-            let cursor = asked.cursor_pos;
-            CompleteReply {
-                cursor_start: cursor,
-                cursor_end: cursor,
-                ..CompleteReply::default()
-            }
-            .into()
-        }),
-        "inspect_request" => Ok(InspectReply::default().into()),
         _ => return None,
     };
     Some(reply.unwrap_or_else(|error| refusal(request, &error)))
@@ -67,11 +116,6 @@ mod tests {
         for (request, content) in [
             ("comm_info_request", json!({})),
             ("is_complete_request", json!({"code": "1 +"})),
-            ("complete_request", json!({"code": "sp", "cursor_pos": 2})),
-            (
-                "inspect_request",
-                json!({"code": "sp", "cursor_pos": 2, "detail_level": 0}),
-            ),
         ] {
             let (reply, content) = ask(request, content).unwrap();
             assert_eq!(reply, request.replace("_request", "_reply"));

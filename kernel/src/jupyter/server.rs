@@ -10,6 +10,7 @@ use std::time::Duration;
 use jupyter_protocol::{ExecuteInput, ExecutionCount, InterruptReply, ShutdownReply, ShutdownRequest, Status};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::connection::ConnectionInfo;
@@ -65,8 +66,9 @@ pub(super) async fn serve(connection: ConnectionInfo) -> anyhow::Result<()> {
         events,
         executions: Executions::default(),
         running: None,
+        later: JoinSet::new(),
         routing: Routing::new(),
-        history: History::default(),
+        history: History::open(),
     };
     server.run(stopped).await;
     Ok(())
@@ -79,6 +81,8 @@ struct Server {
     events: UnboundedReceiver<Event>,
     executions: Executions,
     running: Option<Running>,
+    /// Replies that are being made.
+    later: JoinSet<(Asked, Content)>,
     routing: Routing,
     history: History,
 }
@@ -104,6 +108,10 @@ impl Server {
                 () = look(&mut self.events, &mut events, next_look), if !self.events.is_closed() => {
                     self.show(events.drain(..));
                     next_look = Instant::now() + LOOKED_FOR_EVERY;
+                    Then::Continue
+                }
+                Some(Ok((asked, content))) = self.later.join_next() => {
+                    self.reply(&asked, content).await;
                     Then::Continue
                 }
                 outcome = outcome(&mut self.running) => self.finish(outcome).await,
@@ -134,6 +142,20 @@ impl Server {
             _ => {}
         }
         self.publish(&message, Status::busy());
+        if message.msg_type() == "comm_info_request" || message.msg_type() == "history_request" {
+            // Batch clients ask for neither.
+            self.engine.expect_questions();
+        }
+        if let Some(about_code) = requests::about_code(&message, &self.engine) {
+            let asked = Asked { channel, message };
+            match about_code {
+                Ok(reply) => {
+                    self.later.spawn(async move { (asked, reply.await) });
+                }
+                Err(error) => self.reply(&asked, requests::refusal(&asked.message, &error)).await,
+            }
+            return Then::Continue;
+        }
         let reply = match message.msg_type() {
             "kernel_info_request" => Some(kernel_info::reply(&mut self.rust).await),
             "interrupt_request" => {
@@ -141,7 +163,7 @@ impl Server {
                 Some(InterruptReply::new().into())
             }
             "history_request" => Some(match message.read::<Query>() {
-                Ok(query) => Content::new("history_reply", self.history.answer(&query)),
+                Ok(query) => Content::new("history_reply", self.history.answer(query).await),
                 Err(error) => requests::refusal(&message, &error),
             }),
             "comm_open" => {
@@ -167,6 +189,12 @@ impl Server {
         Then::Continue
     }
 
+    /// Replies to a request, which is done with that.
+    async fn reply(&mut self, asked: &Asked, content: Content) {
+        self.socket(asked.channel).reply(&asked.message, content).await;
+        self.publish(&asked.message, Status::idle());
+    }
+
     /// Starts the next cell when none runs.
     async fn start_waiting(&mut self) {
         while self.running.is_none() {
@@ -175,9 +203,7 @@ impl Server {
             match executions::read(&asked.message) {
                 Ok(request) => self.start(asked, request),
                 Err(error) => {
-                    let refusal = requests::refusal(&asked.message, &error);
-                    self.socket(asked.channel).reply(&asked.message, refusal).await;
-                    self.publish(&asked.message, Status::idle());
+                    self.reply(&asked, requests::refusal(&asked.message, &error)).await;
                 }
             }
         }
@@ -241,9 +267,8 @@ impl Server {
             Outcome::Error(_) if request.stop_on_error => self.take_arrived(),
             _ => Vec::new(),
         };
-        let reply = executions::reply(&request, execution_count, &outcome);
-        self.socket(asked.channel).reply(&asked.message, reply).await;
-        self.publish(&asked.message, Status::idle());
+        self.reply(&asked, executions::reply(&request, execution_count, &outcome))
+            .await;
         for asked in abandoned {
             if asked.message.msg_type() == "execute_request" {
                 self.publish(&asked.message, Status::busy());
@@ -273,8 +298,7 @@ impl Server {
             "execute_reply",
             json!({"status": "aborted", "execution_count": execution_count}),
         );
-        self.socket(asked.channel).reply(&asked.message, aborted).await;
-        self.publish(&asked.message, Status::idle());
+        self.reply(asked, aborted).await;
     }
 
     async fn shut_down(&mut self, channel: Channel, message: &Message) {

@@ -69,6 +69,7 @@ pub struct Kernel {
     shell: DealerSocket,
     control: DealerSocket,
     iopub: SubSocket,
+    iopub_url: String,
     heartbeat: ReqSocket,
     key: String,
     session: String,
@@ -101,6 +102,7 @@ impl Kernel {
         let process = Command::new(crabtree())
             .args(["kernel".as_ref(), file.as_os_str()])
             .env("CRABTREE_CACHE_DIR", cache())
+            .env("CRABTREE_HISTORY", directory.path().join("history.sqlite"))
             .env("JPY_PARENT_PID", std::process::id().to_string())
             .current_dir(directory.path())
             .stdin(Stdio::null())
@@ -114,6 +116,7 @@ impl Kernel {
             shell: DealerSocket::new(),
             control: DealerSocket::new(),
             iopub: SubSocket::new(),
+            iopub_url: url(2),
             heartbeat: ReqSocket::new(),
             key,
             session: uuid::Uuid::new_v4().to_string(),
@@ -129,6 +132,15 @@ impl Kernel {
             .published("iopub_welcome", |message| message.is("iopub_welcome"))
             .await;
         kernel
+    }
+
+    /// Another client subscribes; returns the first that it hears.
+    pub async fn subscribe_late(&mut self) -> Message {
+        let mut iopub = SubSocket::new();
+        iopub.connect(&self.iopub_url).await.unwrap();
+        iopub.subscribe("").await.unwrap();
+        let received = patiently("a welcome", iopub.recv()).await.unwrap();
+        wire::decode(received.into_vec(), &self.key)
     }
 
     /// Sends a request and returns its id.

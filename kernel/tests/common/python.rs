@@ -64,6 +64,7 @@ impl Python {
             .env("PATH", path)
             .env("JUPYTER_DATA_DIR", self.directory.join("no-user-data"))
             .env("CRABTREE_CACHE_DIR", cache())
+            .env("CRABTREE_HISTORY", self.directory.join("history.sqlite"))
             .env_remove("PYTHONHOME");
         command
     }

@@ -23,6 +23,12 @@ class CrabtreeTests(jupyter_kernel_test.KernelTests):
     incomplete_code_samples = ["fn f() {", "let x =", '"text', "spawn(async {"]
     invalid_code_samples = [")", "let = 1;", "fn 1f() {}"]
 
+    completion_samples = [
+        {"text": "process::is_al", "matches": {"is_alive"}},
+        {"text": "String::new().is_em", "matches": {"is_empty"}},
+    ]
+    code_inspect_sample = "println!"
+
     code_history_pattern = "6 ?*"
     supported_history_operations = ("tail", "range", "search")
 

@@ -28,7 +28,7 @@ pub(super) struct Projections {
 }
 
 /// The names under which evcxr keeps an item; none for an `impl` and the like.
-pub(super) fn names(item: &ast::Item) -> Vec<String> {
+pub(in crate::eval) fn names(item: &ast::Item) -> Vec<String> {
     if let ast::Item::Use(item) = item {
         return item.use_tree().map(|tree| imported(&tree)).unwrap_or_default();
     }

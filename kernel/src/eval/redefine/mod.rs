@@ -28,6 +28,7 @@ use std::fmt::Write as _;
 use ra_ap_syntax::ast::{self, AstNode as _};
 
 use super::rewrite::{Edit, Statement};
+pub(super) use item::names;
 use item::{Facts, Projections};
 
 /// The items of a session.

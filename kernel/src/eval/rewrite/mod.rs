@@ -84,6 +84,11 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     }
 }
 
+/// Whether a cell adds to what cells are compiled with.
+pub(crate) fn adds_dependencies(code: &str) -> bool {
+    command_lines(code).any(|line| code[line].split_whitespace().next() == Some(":dep"))
+}
+
 /// The lines before the Rust code, as evcxr tells them from it: ranges without the newline.
 fn command_lines(code: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut start = 0;

@@ -1,0 +1,305 @@
+//! rust-analyzer's crates, with one file that changes: the cell in its surroundings.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ra_ap_base_db::SourceRoot;
+use ra_ap_hir::{ChangeWithProcMacros, PrefixKind};
+use ra_ap_ide::{
+    AnalysisHost, CompletionConfig, CompletionFieldsToResolve, CompletionItemKind, FileId, FilePosition, FileRange,
+    HoverConfig, HoverDocFormat, RaFixtureConfig, SubstTyLen, SymbolKind, TextRange, TextSize,
+};
+use ra_ap_ide_db::FxHashMap;
+use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
+use ra_ap_paths::{AbsPath, AbsPathBuf};
+use ra_ap_project_model::{CargoConfig, ProjectJson, ProjectJsonData, ProjectWorkspace};
+use ra_ap_vfs::VfsPath;
+use ra_ap_vfs::file_set::FileSet;
+use serde_json::Value;
+
+use super::scope::Surrounded;
+use super::{Completion, Completions, Description, absolute};
+
+/// Directories of packages that hold nothing for others.
+const NOT_READ: [&str; 5] = [".git", "target", "tests", "examples", "benches"];
+
+/// An analyzer that knows a session's packages.
+pub(super) struct Analyzer {
+    host: AnalysisHost,
+    cell: FileId,
+}
+
+impl Analyzer {
+    /// Reads all sources of `project`, whose own one is called `cell`.
+    pub(super) fn load(project: Value, dir: &Path, cell: &Path) -> Result<Analyzer> {
+        let data: ProjectJsonData = serde_json::from_value(project).context("the packages of the session")?;
+        let project = ProjectJson::new(None, &absolute(dir)?, data);
+        let workspace = ProjectWorkspace::load_inline(project, &CargoConfig::default(), &|_| {});
+
+        let mut files = Files::default();
+        let cell = files.add(absolute(cell)?);
+        for root in workspace.to_roots().iter().filter(|root| !root.is_local) {
+            for dir in &root.include {
+                files.read(dir, &root.exclude);
+            }
+        }
+        let mut change = ChangeWithProcMacros::default();
+        change.change_file(cell, Some(String::new()));
+        let (mut own, mut others) = (FileSet::default(), FileSet::default());
+        for (path, id) in &files.ids {
+            let set = if *id == cell { &mut own } else { &mut others };
+            set.insert(*id, VfsPath::from(path.clone()));
+        }
+        for (id, text) in files.texts {
+            change.change_file(id, Some(text));
+        }
+        // What is in a library is taken not to change, so that a change of the cell is looked at quickly.
+        change.set_roots(vec![SourceRoot::new_local(own), SourceRoot::new_library(others)]);
+        let mut find = |path: &AbsPath| files.ids.get(path).copied();
+        let (graph, _) = workspace.to_crate_graph(&mut find, &FxHashMap::default());
+        change.set_crate_graph(graph);
+        let mut host = AnalysisHost::default();
+        host.apply_change(change);
+        Ok(Analyzer { host, cell })
+    }
+
+    /// What can stand at byte `at` of a cell.
+    pub(super) fn complete(&mut self, cell: &Surrounded, at: usize) -> Result<Completions> {
+        let offset = self.look_at(cell, at);
+        let position = FilePosition {
+            file_id: self.cell,
+            offset,
+        };
+        let found = self.host.analysis().completions(&completion(), position, None)?;
+        let at = usize::from(offset) - cell.start;
+        let mut completions = Completions {
+            replaced: at..at,
+            items: Vec::new(),
+        };
+        let mut found = found.unwrap_or_default();
+        found.sort_by(|a, b| {
+            (b.relevance.score().cmp(&a.relevance.score())).then_with(|| a.label.primary.cmp(&b.label.primary))
+        });
+        for item in found {
+            let mut edits = item.text_edit.iter();
+            let (Some(edit), None) = (edits.next(), edits.next()) else {
+                continue;
+            };
+            let (start, end) = (usize::from(edit.delete.start()), usize::from(edit.delete.end()));
+            // All that can stand there is given; it is for us to keep what begins as the reader began.
+            if start < cell.start || !item.lookup().starts_with(&cell.text[start..usize::from(offset)]) {
+                continue;
+            }
+            let replaced = start - cell.start..end - cell.start;
+            if completions.items.is_empty() {
+                completions.replaced = replaced;
+            } else if completions.replaced != replaced {
+                continue;
+            }
+            let completion = Completion {
+                text: edit.insert.clone(),
+                kind: kind(item.kind),
+                detail: item.detail,
+            };
+            if !completions.items.iter().any(|other| other.text == completion.text) {
+                completions.items.push(completion);
+            }
+        }
+        Ok(completions)
+    }
+
+    /// What stands at byte `at` of a cell: the name there, or the one before, or the function whose arguments are there.
+    pub(super) fn describe(&mut self, cell: &Surrounded, at: usize) -> Result<Option<Description>> {
+        let offset = usize::from(self.look_at(cell, at));
+        let code = &cell.text[cell.start..cell.end];
+        for at in places(code, offset - cell.start) {
+            let place = TextSize::try_from(cell.start + at)?;
+            let range = FileRange {
+                file_id: self.cell,
+                range: TextRange::empty(place),
+            };
+            let analysis = self.host.analysis();
+            let (Some(markdown), Some(text)) = (
+                analysis.hover(&hover(HoverDocFormat::Markdown), range)?,
+                analysis.hover(&hover(HoverDocFormat::PlainText), range)?,
+            ) else {
+                continue;
+            };
+            return Ok(Some(Description {
+                text: text.info.markup.into(),
+                markdown: markdown.info.markup.into(),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Puts a cell before the analyzer; gives the place in the whole source of byte `at` of it.
+    fn look_at(&mut self, cell: &Surrounded, at: usize) -> TextSize {
+        let mut change = ChangeWithProcMacros::default();
+        change.change_file(self.cell, Some(cell.text.clone()));
+        self.host.apply_change(change);
+        let at = (cell.start + at).min(cell.end);
+        // A source of four gigabytes would have failed to compile.
+        TextSize::try_from(at).unwrap_or_default()
+    }
+}
+
+/// Where to look for a name: at the cursor, before it, and before each open parenthesis around it.
+fn places(code: &str, cursor: usize) -> Vec<usize> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let name_before = |end: usize| {
+        let text = code[..end].trim_end().trim_end_matches('!');
+        text.ends_with(word)
+            .then(|| text.len() - text.chars().next_back().map_or(0, char::len_utf8))
+    };
+    let mut places = Vec::new();
+    if code[cursor..].starts_with(word) {
+        places.push(cursor);
+    }
+    places.extend(name_before(cursor));
+    let mut depth = 0;
+    for (at, c) in code[..cursor].char_indices().rev() {
+        match c {
+            ')' => depth += 1,
+            '(' if depth > 0 => depth -= 1,
+            '(' => places.extend(name_before(at)),
+            _ => {}
+        }
+    }
+    places
+}
+
+/// All files of a project.
+#[derive(Default)]
+struct Files {
+    ids: HashMap<AbsPathBuf, FileId>,
+    texts: Vec<(FileId, String)>,
+}
+
+impl Files {
+    fn add(&mut self, path: AbsPathBuf) -> FileId {
+        // There are fewer than four thousand million files.
+        let next = FileId::from_raw(self.ids.len() as u32);
+        *self.ids.entry(path).or_insert(next)
+    }
+
+    /// Reads the sources below a directory. What cannot be read is not there.
+    fn read(&mut self, dir: &AbsPath, exclude: &[AbsPathBuf]) {
+        let entries = std::fs::read_dir(AsRef::<Path>::as_ref(dir));
+        for entry in entries.into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let path = dir.join(name);
+            // Links are followed: the standard library is one.
+            let Ok(metadata) = std::fs::metadata(&path) else {
+                continue;
+            };
+            if metadata.is_dir() {
+                if !NOT_READ.contains(&name) && !exclude.contains(&path) {
+                    self.read(&path, exclude);
+                }
+            } else if name.ends_with(".rs")
+                && !self.ids.contains_key(&path)
+                && let Ok(text) = std::fs::read_to_string(&path)
+            {
+                let id = self.add(path);
+                self.texts.push((id, text));
+            }
+        }
+    }
+}
+
+/// Names are completed, and nothing is added to them: front ends know no snippets.
+fn completion() -> CompletionConfig<'static> {
+    CompletionConfig {
+        enable_postfix_completions: false,
+        enable_imports_on_the_fly: false,
+        enable_self_on_the_fly: true,
+        enable_auto_iter: false,
+        enable_auto_await: false,
+        enable_private_editable: false,
+        enable_term_search: false,
+        term_search_fuel: 0,
+        full_function_signatures: true,
+        callable: None,
+        add_colons_to_module: false,
+        add_semicolon_to_unit: false,
+        snippet_cap: None,
+        insert_use: InsertUseConfig {
+            granularity: ImportGranularity::Item,
+            enforce_granularity: false,
+            prefix_kind: PrefixKind::ByCrate,
+            group: false,
+            skip_glob_imports: false,
+        },
+        prefer_no_std: false,
+        prefer_prelude: true,
+        prefer_absolute: false,
+        snippets: Vec::new(),
+        limit: None,
+        fields_to_resolve: CompletionFieldsToResolve {
+            // Nobody sees it in a list.
+            resolve_documentation: true,
+            ..CompletionFieldsToResolve::empty()
+        },
+        exclude_flyimport: Vec::new(),
+        exclude_traits: &[],
+        ra_fixture: RaFixtureConfig::default(),
+    }
+}
+
+fn hover(format: HoverDocFormat) -> HoverConfig<'static> {
+    HoverConfig {
+        links_in_hover: format == HoverDocFormat::Markdown,
+        memory_layout: None,
+        documentation: true,
+        keywords: true,
+        format,
+        max_trait_assoc_items_count: None,
+        max_fields_count: Some(5),
+        max_enum_variants_count: Some(5),
+        max_subst_ty_len: SubstTyLen::Unlimited,
+        show_drop_glue: false,
+        ra_fixture: RaFixtureConfig::default(),
+    }
+}
+
+/// What an item is, in the words that front ends have pictures for.
+fn kind(kind: CompletionItemKind) -> &'static str {
+    let CompletionItemKind::SymbolKind(kind) = kind else {
+        return if kind == CompletionItemKind::Keyword {
+            "keyword"
+        } else {
+            "instance"
+        };
+    };
+    match kind {
+        SymbolKind::Function | SymbolKind::Method => "function",
+        SymbolKind::Macro | SymbolKind::ProcMacro | SymbolKind::Derive | SymbolKind::Attribute => "macro",
+        SymbolKind::Struct
+        | SymbolKind::Enum
+        | SymbolKind::Union
+        | SymbolKind::Trait
+        | SymbolKind::TypeAlias
+        | SymbolKind::TypeParam
+        | SymbolKind::SelfType => "class",
+        SymbolKind::Module | SymbolKind::CrateRoot | SymbolKind::ToolModule => "module",
+        _ => "instance",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_at_the_cursor_before_it_and_before_what_is_open() {
+        assert_eq!(places("foo", 1), [1, 0]);
+        assert_eq!(places("foo", 3), [2]);
+        assert_eq!(places("foo.bar(a, ", 11), [6]);
+        assert_eq!(places("println!(f(x), ", 15), [6]);
+        assert_eq!(places("é(", 3), [0]);
+        assert_eq!(places("", 0), [0; 0]);
+    }
+}
