@@ -29,7 +29,8 @@
 //! In reading order:
 //! - [`process`]: the process itself; [`send`] and [`receive!`] move messages, [`ExitReason`] says why one ended.
 //! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
-//! - [`task`]: a process whose result is awaited. [`agent`]: a state that processes share.
+//! - [`task`]: a process whose result is awaited, alone or under a [supervisor](task::supervisor). [`agent`]: a state that
+//!   processes share.
 //! - [`registry`]: processes under keys, alone or many under one.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
@@ -59,6 +60,9 @@
 //! - Children of a dynamic supervisor are listed under the ids of their specifications, which need not differ. Its extra
 //!   arguments go to those children whose arguments are a pair, and are the first half.
 //! - A partition supervisor needs no name. Keys that are not integers are spread by another hash than Erlang's.
+//! - A task under a supervisor writes where its caller writes, and not where the supervisor does: its output appears with
+//!   that of the code that asked for it. A task remembers 32 [callers](task::callers) at most. A stream whose supervisor
+//!   takes no more tasks ends its consumer with a [`ChildError`](supervisor::ChildError).
 //! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
 
 // What `receive!` expands to says `::crabtree`, in this crate as elsewhere.

@@ -9,6 +9,7 @@ pub use crate::partition_supervisor::PartitionSupervisor;
 pub use crate::supervisor::{
     ChildSpec, Module as _, Restart, Shutdown, Strategy, Supervisor, SupervisorRef, child_spec,
 };
+pub use crate::task::supervisor::TaskSupervisor;
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
     dynamic_supervisor, exit, file, gen_server, io, kino, me, ms, partition_supervisor, process, receive, registry,

@@ -4,16 +4,45 @@ use crate::ExitReason;
 use crate::io::{self, Stream};
 use crate::me;
 use crate::name::Name;
+use crate::node::node;
 use crate::pid::Pid;
 use crate::process::{self, current};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// Reports that the calling process panicked.
+pub(crate) fn panicked(reason: &ExitReason) {
+    if !task(reason) {
+        error(&format!("Process {} terminating", who()), reason, &[]);
+    }
+}
+
+/// Reports that the calling process ended itself, if that is news: of a task, when it is no orderly end.
 ///
-/// A process that exits with a reason of its own choice has said what it had to say, as in OTP.
-pub(crate) fn crash(reason: &ExitReason) {
-    error(&format!("Process {} terminating", who()), reason, &[]);
+/// A plain process that exits with a reason of its own choice has said what it had to say, as in OTP.
+pub(crate) fn exited(reason: &ExitReason) {
+    use ExitReason::{Normal, Shutdown, ShutdownWith};
+    if !matches!(reason, Normal | Shutdown | ShutdownWith(_)) {
+        task(reason);
+    }
+}
+
+/// Reports the end of the calling process if it is a task, and says whether it is one.
+fn task(reason: &ExitReason) -> bool {
+    let Some(process) = current::get() else { return false };
+    let found = process.record.update(process.pid, |state| {
+        let callers = state.extras()?.callers.as_ref()?;
+        Some((callers.first().copied(), state.origin))
+    });
+    let Some((starter, origin)) = found.flatten() else {
+        return false;
+    };
+    let name = |pid: Pid| name_of(pid).unwrap_or_else(|| pid.to_string());
+    let from = starter.map(|starter| format!(" started from {}", name(starter)));
+    let title = format!("Task {}{} terminating", who(), from.unwrap_or_default());
+    let function = format!("{}, started at {}", origin.path(), origin.place);
+    error(&title, reason, &[("Function", function)]);
+    true
 }
 
 /// Reports on the error stream of the calling process's group leader, in one piece.
@@ -63,8 +92,10 @@ fn label_of_current() -> Option<String> {
 
 /// The name of the calling process, if it has one.
 pub(crate) fn name_of_current() -> Option<String> {
-    let process = current::get()?;
-    process
-        .record
-        .update(process.pid, |state| state.name().map(ToString::to_string))?
+    name_of(current::get()?.pid)
+}
+
+fn name_of(pid: Pid) -> Option<String> {
+    let record = node().table.get(pid)?;
+    record.update(pid, |state| state.name().map(ToString::to_string))?
 }

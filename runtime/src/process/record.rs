@@ -129,6 +129,8 @@ pub(crate) struct Extras {
     pub(crate) device: Option<Arc<dyn Device>>,
     /// Set when the process is a supervisor: what can be seen of it from outside.
     pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
+    /// Set when the process is a task: on whose behalf it runs, the one who started it first.
+    pub(crate) callers: Option<Box<[Pid]>>,
 }
 
 /// How many bytes the entries of a map have, without the room that a tree leaves free.
@@ -157,8 +159,10 @@ impl Extras {
             dictionary,
             device,
             supervisor,
+            callers,
         } = self;
-        name.is_none() && label.is_none() && dictionary.is_empty() && device.is_none() && supervisor.is_none()
+        let nothing = name.is_none() && label.is_none() && dictionary.is_empty();
+        nothing && device.is_none() && supervisor.is_none() && callers.is_none()
     }
 }
 

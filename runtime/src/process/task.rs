@@ -6,7 +6,7 @@ use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
-use crate::reason::{is_exit, reason_of_unwinding};
+use crate::reason::{is_exit, is_stop, reason_of_unwinding};
 use crate::{ExitReason, report};
 use std::any::Any;
 use std::convert::Infallible;
@@ -101,7 +101,8 @@ pub(crate) fn begin_as<E>(
     Ok((pid, record))
 }
 
-fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
+/// Links and watches a process that has begun and does not run, as `parent`.
+pub(crate) fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
     if start.link {
         let mut state = parent.record.lock();
         state.relations_mut().links.insert(pid, Link::Active);
@@ -168,8 +169,10 @@ impl Task {
             let _entered = enter_to_end(self.pid, self.record);
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
             let end = dropped.map_or_else(End::by_unwinding, |()| end);
-            if end.panicked {
-                report::crash(&end.reason);
+            match end.cause {
+                Cause::Panic => report::panicked(&end.reason),
+                Cause::Exit => report::exited(&end.reason),
+                Cause::Other => {}
             }
             end
         };
@@ -180,21 +183,34 @@ impl Task {
 /// How the future of a process ended.
 struct End {
     reason: ExitReason,
-    /// Whether a panic did it, which nobody reported yet.
-    panicked: bool,
+    cause: Cause,
+}
+
+/// What ended a future before its time.
+enum Cause {
+    /// A panic in it, which nobody reported yet.
+    Panic,
+    /// An [`exit`](crate::exit) in it.
+    Exit,
+    /// Nothing, or a signal.
+    Other,
 }
 
 impl End {
     fn of(reason: ExitReason) -> End {
         End {
             reason,
-            panicked: false,
+            cause: Cause::Other,
         }
     }
 
     fn by_unwinding(payload: Box<dyn Any + Send>) -> End {
         End {
-            panicked: !is_exit(&*payload),
+            cause: match () {
+                () if is_stop(&*payload) => Cause::Other,
+                () if is_exit(&*payload) => Cause::Exit,
+                () => Cause::Panic,
+            },
             reason: reason_of_unwinding(payload),
         }
     }

@@ -43,6 +43,13 @@
 //! A task tells its owner by ordinary messages: the result comes as `(MonitorRef, T)`, the end as [`Down`](crate::Down),
 //! both with the [`monitor`](Task::monitor) of the task. A server can start a task and receive them in its `handle_info`.
 //!
+//! # Under a supervisor
+//! [`supervisor`] starts tasks as children of a supervisor, linked to their owner or not.
+//!
+//! # When it fails
+//! A task that panics, or exits with a reason that is no orderly end, is reported on its group leader, with the process
+//! that started it. [`callers`] says on whose behalf it runs.
+//!
 //! # When not to use it
 //! A future that needs no process of its own runs as well inside of `futures::join!`. A task is for work that should
 //! run in parallel, or crash with a reason.
@@ -54,9 +61,12 @@
 
 mod async_stream;
 mod await_task;
+mod callers;
 mod error;
 mod handle;
 mod shutdown;
+pub mod supervisor;
+mod unstarted;
 mod words;
 mod yield_task;
 
@@ -64,16 +74,18 @@ use crate::destination::Destination;
 use crate::message::{Message, Term};
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
-use crate::process::record::{Answer, Ends, reply};
-use crate::process::task::{self, Body, Start};
-use crate::process::{self, current};
+use crate::process::current;
+use crate::process::record::reply;
+use crate::process::task::{Body, Start};
 pub use async_stream::{AsyncStream, OnTimeout, ZippedStream, async_stream};
 pub use await_task::{Await, AwaitMany, await_many};
+pub use callers::callers;
 pub use error::{TaskError, TaskFailure};
 pub use handle::Task;
 pub use shutdown::{ShuttingDown, ignore, shutdown};
 use std::future::Future;
 use std::time::Duration;
+use unstarted::Unstarted;
 pub use yield_task::{OnYieldTimeout, Yield, YieldMany, yield_, yield_many};
 
 /// How long an await, a yield or a shutdown waits unless it says otherwise, as in Elixir.
@@ -108,30 +120,34 @@ where
     F::Output: Term,
 {
     let owner = current::expect("task::async_").pid;
-    let monitor = MonitorRef(node().new_ref());
-    let body: Body = Box::pin(async move {
-        let message = Message::new((monitor, future.await));
-        reply(owner, monitor.0, message);
-    });
-    Task::new(Some(start_owned(monitor, body, Start::of::<F>())), monitor, owner)
+    let (monitor, body) = answering(future);
+    let pid = Unstarted::by_caller(Start::of::<F>(), body).run_owned(monitor, true);
+    Task::new(Some(pid), monitor, owner)
 }
 
-/// Begins a process that is linked to the caller, watched by it, and answers under the same reference.
-fn start_owned(monitor: MonitorRef, body: Body, start: Start) -> Pid {
-    let owner = current::expect("task::async_");
-    let mut state = owner.record.lock();
-    let ends = Ends {
-        with_monitor: true,
-        with_reply: false,
-    };
-    state.relations_mut().calls.insert(monitor.0, Answer::Alias(ends));
+/// The work of a task with an owner: its result goes to the owner, under the reference.
+fn answering<F>(future: F) -> (MonitorRef, Body)
+where
+    F: Future + Send + 'static,
+    F::Output: Term,
+{
+    let monitor = MonitorRef(node().new_ref());
+    let body = Box::pin(async move { answer(monitor, Message::new((monitor, future.await))) });
+    (monitor, body)
+}
+
+fn answer(monitor: MonitorRef, result: Message) {
+    let task = current::expect("a task");
+    let state = task.record.lock();
+    let owner = state
+        .extras()
+        .and_then(|extras| extras.callers.as_ref()?.first().copied());
     drop(state);
-    let start = Start {
-        link: true,
-        monitor: Some(monitor.0),
-        ..start
-    };
-    task::start(body, start)
+    reply(
+        owner.expect("a task that answers was started by a process"),
+        monitor.0,
+        result,
+    );
 }
 
 /// A task that is done already, with that result. No process is started.
@@ -176,7 +192,7 @@ pub fn start<F>(future: F) -> Pid
 where
     F: Future + Send + 'static,
 {
-    process::spawn(future)
+    Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run_alone()
 }
 
 /// Starts a task that nobody awaits, linked to the caller: the form for supervision trees.
@@ -203,5 +219,6 @@ pub fn start_link<F>(future: F) -> Pid
 where
     F: Future + Send + 'static,
 {
-    process::spawn_link(future)
+    current::expect("task::start_link");
+    Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run(None, true)
 }

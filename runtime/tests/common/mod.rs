@@ -5,6 +5,7 @@
 
 use crabtree::prelude::*;
 use crabtree::process::Attached;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Runs the body as a process on a clock that stands still until everybody waits.
 pub fn check<F: Future>(body: F) -> F::Output {
@@ -13,7 +14,15 @@ pub fn check<F: Future>(body: F) -> F::Output {
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(async { Attached::new().drive(body).await.expect("no exit signal ends the test") })
+    let test = async { Attached::new().drive(body).await.expect("no exit signal ends the test") };
+    let tested = catch_unwind(AssertUnwindSafe(|| runtime.block_on(test)));
+    tested.unwrap_or_else(|payload| {
+        // A panic of a process is quiet until somebody reports it.
+        if let Some(panic) = process::last_panic() {
+            eprintln!("panicked at {}: {}", panic.location, panic.message);
+        }
+        resume_unwind(payload)
+    })
 }
 
 /// Waits until `pid` is gone, and says why.

@@ -7,6 +7,7 @@ mod io;
 mod process;
 mod registry;
 mod task;
+mod task_supervisor;
 
 use common::{check, end_of};
 use crabtree::prelude::*;

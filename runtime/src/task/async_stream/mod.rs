@@ -5,13 +5,15 @@
 
 mod monitor;
 
+use super::callers;
 use super::error::{TaskError, TaskFailure};
 use crate::message::Term;
 use crate::process::current;
-use crate::process::task::Body;
+use crate::process::task::{Body, Start};
 use crate::{ExitReason, Pid, exit, process, send};
 use atomic_waker::AtomicWaker;
 use futures_core::Stream;
+pub(super) use monitor::Place;
 use monitor::{Close, Ended, Report, Run};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -48,6 +50,7 @@ use std::time::Duration;
 ///
 /// # Panics
 /// Polling panics outside of a process.
+#[track_caller]
 pub fn async_stream<I, F, R>(items: I, function: F) -> AsyncStream<I::IntoIter, F, R::Output>
 where
     I: IntoIterator,
@@ -62,6 +65,8 @@ where
         ordered: true,
         timeout: Some(super::DEFAULT_TIMEOUT),
         on_timeout: OnTimeout::Exit,
+        start: Start::of::<R>(),
+        place: None,
         running: None,
         done: false,
     }
@@ -86,6 +91,9 @@ pub struct AsyncStream<I: Iterator, F, T> {
     ordered: bool,
     timeout: Option<Duration>,
     on_timeout: OnTimeout,
+    start: Start,
+    /// The supervisor of the tasks, if they have one.
+    place: Option<Place>,
     running: Option<Running<T>>,
     done: bool,
 }
@@ -123,6 +131,11 @@ impl<I: Iterator, F, T> AsyncStream<I, F, T> {
     /// What happens to a task that takes longer.
     pub fn on_timeout(mut self, on_timeout: OnTimeout) -> AsyncStream<I, F, T> {
         self.on_timeout = on_timeout;
+        self
+    }
+
+    pub(super) fn under(mut self, place: Place) -> AsyncStream<I, F, T> {
+        self.place = Some(place);
         self
     }
 
@@ -185,7 +198,9 @@ where
         if self.done {
             return Poll::Ready(None);
         }
-        let running = self.running.get_or_insert_with(|| Running::start(self.timeout));
+        let running = self
+            .running
+            .get_or_insert_with(|| Running::start(self.timeout, self.start, self.place.take()));
         running.outcomes.waker.register(context.waker());
         running.take_outcomes();
         while running.busy < self.max_concurrency
@@ -200,22 +215,33 @@ where
                 Err(Ended::Exit(reason)) => Err(reason),
                 Err(Ended::Timeout) if self.on_timeout == OnTimeout::KillTask => Err("timeout".into()),
                 Err(Ended::Timeout) => {
-                    self.done = true;
-                    self.running = None;
-                    exit(TaskError {
+                    let error = TaskError {
                         request: format!("task::async_stream(…), item {number}"),
                         cause: TaskFailure::Timeout(self.timeout.unwrap_or_default()),
-                    })
+                    };
+                    self.fail(ExitReason::other(error))
                 }
+                Err(Ended::Refused(error)) => self.fail(ExitReason::other(error)),
             };
             return Poll::Ready(Some((number, outcome)));
         }
         if running.busy > 0 {
             return Poll::Pending;
         }
+        self.close();
+        Poll::Ready(None)
+    }
+
+    /// Ends the stream, and with it the tasks that are at work.
+    fn close(&mut self) {
         self.done = true;
         self.running = None;
-        Poll::Ready(None)
+    }
+
+    /// Ends the stream and the process that polls it.
+    fn fail(&mut self, reason: ExitReason) -> ! {
+        self.close();
+        exit(reason)
     }
 }
 
@@ -304,16 +330,25 @@ struct Running<T> {
     results: HashMap<u64, Option<Result<T, Ended>>>,
     /// The numbers of items that are done, in the order in which they were.
     finished: std::collections::VecDeque<u64>,
+    /// The number of the first item that the supervisor did not take.
+    refused: Option<u64>,
 }
 
 impl<T: Term> Running<T> {
-    fn start(timeout: Option<Duration>) -> Running<T> {
+    fn start(timeout: Option<Duration>, start: Start, place: Option<Place>) -> Running<T> {
         let consumer = current::expect("task::async_stream").pid;
         let outcomes = Arc::new(Outcomes {
             words: Mutex::default(),
             waker: AtomicWaker::new(),
         });
-        let monitor = process::spawn_link(monitor::monitor(consumer, outcomes.clone(), timeout));
+        let monitor = process::spawn_link(monitor::monitor(
+            consumer,
+            callers::of_next(),
+            start,
+            place,
+            outcomes.clone(),
+            timeout,
+        ));
         Running {
             monitor,
             consumer,
@@ -323,6 +358,7 @@ impl<T: Term> Running<T> {
             due: 0,
             results: HashMap::new(),
             finished: std::collections::VecDeque::new(),
+            refused: None,
         }
     }
 
@@ -342,6 +378,9 @@ impl<T: Term> Running<T> {
     fn take_outcomes(&mut self) {
         for (number, outcome) in std::mem::take(&mut *self.outcomes.words.lock()) {
             if let Some(place @ None) = self.results.get_mut(&number) {
+                if let Err(Ended::Refused(_)) = outcome {
+                    self.refused.get_or_insert(number);
+                }
                 *place = Some(outcome);
                 self.busy -= 1;
                 self.finished.push_back(number);
@@ -350,14 +389,16 @@ impl<T: Term> Running<T> {
     }
 
     fn next(&mut self, ordered: bool) -> Option<(u64, Result<T, Ended>)> {
-        let number = match ordered {
-            true => {
+        let number = match (ordered, self.refused) {
+            // Those before it may take long, and the stream cannot go on.
+            (_, Some(number)) => number,
+            (true, None) => {
                 self.results.get(&self.due)?.as_ref()?;
                 self.finished.clear();
                 self.due += 1;
                 self.due - 1
             }
-            false => self.finished.pop_front()?,
+            (false, None) => self.finished.pop_front()?,
         };
         Some((number, self.results.remove(&number)??))
     }

@@ -1,11 +1,14 @@
-//! The process between a stream's consumer and its tasks: it starts them, linked to itself, and sees how they end.
+//! The process between a stream's consumer and its tasks: it has them started, and sees how they end.
 
+use crate::destination::Target;
 use crate::message::Message;
 use crate::node::node;
 use crate::process::scan::Scan;
-use crate::process::task::{self, Body, Start};
-use crate::process::{self, Exit, Flag};
-use crate::{ExitReason, Pid, exit};
+use crate::process::task::{Body, Start};
+use crate::process::{self, Down, Exit, Flag};
+use crate::supervisor::{ChildError, Shutdown};
+use crate::task::unstarted::Unstarted;
+use crate::{ExitReason, MonitorRef, Pid, exit};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +36,19 @@ pub(super) struct Close;
 pub(super) enum Ended {
     Exit(ExitReason),
     Timeout,
+    /// It did not begin: the supervisor did not take it.
+    Refused(ChildError),
+}
+
+/// Tasks that are children of a supervisor.
+#[derive(Clone, Debug)]
+pub(in crate::task) struct Place {
+    pub(in crate::task) supervisor: Target,
+    /// Whether a task that fails is a failure of the consumer.
+    pub(in crate::task) link: bool,
+    pub(in crate::task) shutdown: Shutdown,
+    /// What the consumer called.
+    pub(in crate::task) function: &'static str,
 }
 
 /// Where ends are reported to.
@@ -41,10 +57,20 @@ pub(super) trait Report: Send + Sync {
 }
 
 /// The life of the monitor.
-pub(super) async fn monitor(consumer: Pid, report: Arc<dyn Report>, timeout: Option<Duration>) {
+pub(super) async fn monitor(
+    consumer: Pid,
+    callers: Box<[Pid]>,
+    start: Start,
+    place: Option<Place>,
+    report: Arc<dyn Report>,
+    timeout: Option<Duration>,
+) {
     process::flag(Flag::TrapExit, true);
     let mut monitor = Monitor {
         consumer,
+        callers,
+        start,
+        place,
         report,
         timeout,
         tasks: HashMap::new(),
@@ -54,7 +80,7 @@ pub(super) async fn monitor(consumer: Pid, report: Arc<dyn Report>, timeout: Opt
         match Scan::new(monitor.time_left()).next().await {
             None => monitor.expire(),
             Some(message) => {
-                if let Some(reason) = monitor.handle(message) {
+                if let Some(reason) = monitor.handle(message).await {
                     break reason;
                 }
             }
@@ -69,6 +95,10 @@ pub(super) async fn monitor(consumer: Pid, report: Arc<dyn Report>, timeout: Opt
 
 struct Monitor {
     consumer: Pid,
+    /// On whose behalf the tasks run: the consumer's, and so on.
+    callers: Box<[Pid]>,
+    start: Start,
+    place: Option<Place>,
     report: Arc<dyn Report>,
     timeout: Option<Duration>,
     /// The tasks at work, and the numbers of their items.
@@ -90,10 +120,17 @@ impl Monitor {
     }
 
     /// `Some` when the message ends the monitor.
-    fn handle(&mut self, message: Message) -> Option<ExitReason> {
+    async fn handle(&mut self, message: Message) -> Option<ExitReason> {
         let message = match message.downcast::<Run>() {
             Ok(run) => {
-                self.run(run);
+                self.run(run).await;
+                return None;
+            }
+            Err(message) => message,
+        };
+        let message = match message.downcast::<Down>() {
+            Ok(Down { pid, reason, .. }) => {
+                self.ended(pid, reason);
                 return None;
             }
             Err(message) => message,
@@ -108,23 +145,35 @@ impl Monitor {
         }
     }
 
-    fn run(&mut self, Run { number, body }: Run) {
-        let link = Start {
-            link: true,
-            ..Start::of::<Run>()
+    async fn run(&mut self, Run { number, body }: Run) {
+        let task = Unstarted::new(self.callers.clone(), self.start, body);
+        let pid = match &self.place {
+            None => task.run(None, true),
+            Some(place) => {
+                let task = match task.enter(&place.supervisor, place.shutdown, place.function).await {
+                    Ok(task) => task,
+                    Err(error) => return self.report.ended(number, Ended::Refused(error)),
+                };
+                let monitor = (!place.link).then(|| MonitorRef(node().new_ref()));
+                task.run(monitor, place.link)
+            }
         };
-        let pid = task::start(body, link);
         self.tasks.insert(pid, number);
         if let Some(at) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
             self.deadlines.push_back((at, pid));
         }
     }
 
+    /// Whether the failure of a task is one of the consumer.
+    fn is_linked(&self) -> bool {
+        self.place.as_ref().is_none_or(|place| place.link)
+    }
+
     fn ended(&mut self, pid: Pid, reason: ExitReason) {
         let Some(number) = self.tasks.remove(&pid) else { return };
         let consumer = node().table.get(self.consumer);
         let traps = consumer.and_then(|record| record.update(self.consumer, |state| state.trap_exit));
-        if !reason.is_normal() && traps != Some(true) {
+        if self.is_linked() && !reason.is_normal() && traps != Some(true) {
             // As if it were linked to the task itself.
             process::exit(self.consumer, reason.clone());
         }
