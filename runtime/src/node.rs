@@ -6,6 +6,7 @@ use crate::pid::{Pid, Ref};
 use crate::process::origin::Origin;
 use crate::process::priority::Turns;
 use crate::process::table::Table;
+use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
 use crate::threads;
 use crate::timer::{Senders, Timers};
@@ -22,6 +23,7 @@ pub(crate) struct Node {
     pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
     pub(crate) senders: Senders,
     pub(crate) turns: Turns,
+    pub(crate) watchdog: Watchdog,
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
     pub(crate) counters: Counters,
@@ -55,6 +57,7 @@ impl Node {
             timers: Mutex::default(),
             senders: Senders::default(),
             turns: Turns::default(),
+            watchdog: Watchdog::new(),
             user,
             counters: Counters::new(),
             refs: AtomicU64::new(1),

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
 use crate::process::{self, current};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 /// Reports that the calling process panicked.
@@ -79,9 +79,14 @@ pub(crate) fn progress(what: &str) {
 
 /// How reports call the calling process: by its name or its label, if it has one, and its pid.
 pub(crate) fn who() -> String {
-    match name_of_current().or_else(label_of_current) {
-        Some(name) => format!("{name} {}", me()),
-        None => me().to_string(),
+    called(me(), name_of_current().or_else(label_of_current))
+}
+
+/// A process as reports call it.
+pub(crate) fn called(pid: Pid, name: Option<impl fmt::Display>) -> String {
+    match name {
+        Some(name) => format!("{name} {pid}"),
+        None => pid.to_string(),
     }
 }
 

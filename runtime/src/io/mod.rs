@@ -199,6 +199,11 @@ fn device_of(leader: Pid) -> (Pid, Arc<dyn Device>) {
         .unwrap_or_else(|| (user, Arc::new(Terminal::default())))
 }
 
+/// Writes to that group leader.
+pub(crate) fn write_to(leader: Pid, stream: Stream, text: &str) {
+    device_of(leader).1.write(stream, text);
+}
+
 /// Writes formatted text to the group leader of the calling process, in one piece. This is what `print!` calls.
 pub fn write_fmt(stream: Stream, text: fmt::Arguments<'_>) {
     match text.as_str() {

@@ -1,6 +1,6 @@
 //! A process without a task of its own: somebody drives futures in it, one after the other.
 
-use super::current::enter;
+use super::current::{How, enter};
 use super::record::Record;
 use super::task::{Start, begin, next_step};
 use crate::ExitReason;
@@ -91,7 +91,7 @@ impl Attached {
             if let Some(reason) = self.step(context.waker()) {
                 return Poll::Ready(Err(reason));
             }
-            let entered = enter(self.pid, self.record, context.waker());
+            let entered = enter(How::Attached, self.pid, self.record, context.waker());
             let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
             drop(entered);
             match polled {

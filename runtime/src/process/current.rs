@@ -2,6 +2,7 @@
 
 use super::record::Record;
 use super::reductions;
+use super::watchdog::{self, Sitter};
 use crate::node::node;
 use crate::pid::Pid;
 use std::cell::Cell;
@@ -21,8 +22,19 @@ struct Polled {
     process: Current,
     /// The waker of the task that polls.
     waker: *const Waker,
-    /// Whether it takes a step, in which an exit signal can stop it; otherwise it is being taken down.
-    steps: bool,
+    how: How,
+    sitter: Sitter,
+}
+
+/// What a thread runs a process for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// A step of its task.
+    Task,
+    /// A step that somebody else drives.
+    Attached,
+    /// What is left to do in its name when it takes no more steps.
+    End,
 }
 
 thread_local! {
@@ -36,22 +48,15 @@ pub(crate) struct Entered<'a> {
     _waker: PhantomData<&'a Waker>,
 }
 
-/// For a step of the process.
-pub(crate) fn enter<'a>(pid: Pid, record: &'static Record, waker: &'a Waker) -> Entered<'a> {
+pub(crate) fn enter<'a>(how: How, pid: Pid, record: &'static Record, waker: &'a Waker) -> Entered<'a> {
     reductions::begin_step();
-    begin(pid, record, waker, true)
-}
-
-/// For what is left to do in its name when it takes no more steps.
-pub(crate) fn enter_to_end(pid: Pid, record: &'static Record) -> Entered<'static> {
-    begin(pid, record, Waker::noop(), false)
-}
-
-fn begin<'a>(pid: Pid, record: &'static Record, waker: &'a Waker, steps: bool) -> Entered<'a> {
+    let sitter = Sitter::new(pid, how != How::Attached);
+    watchdog::sit(sitter);
     let polled = Polled {
         process: Current { pid, record },
         waker: ptr::from_ref(waker),
-        steps,
+        how,
+        sitter,
     };
     Entered {
         before: POLLED.replace(Some(polled)),
@@ -62,6 +67,7 @@ fn begin<'a>(pid: Pid, record: &'static Record, waker: &'a Waker, steps: bool) -
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         POLLED.set(self.before);
+        watchdog::sit(self.before.map_or(Sitter::NOBODY, |polled| polled.sitter));
     }
 }
 
@@ -80,7 +86,7 @@ pub(crate) fn is_task_waker(waker: &Waker) -> bool {
 
 /// Whether the thread takes a step of a process, in which an exit signal can stop it.
 pub(crate) fn can_be_stopped() -> bool {
-    POLLED.get().is_some_and(|polled| polled.steps)
+    POLLED.get().is_some_and(|polled| polled.how != How::End)
 }
 
 /// Whether the thread runs a process.

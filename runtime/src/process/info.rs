@@ -8,6 +8,7 @@ use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
 use std::fmt;
+use std::time::Duration;
 
 /// A snapshot of a process, as [`info`] takes it.
 ///
@@ -23,6 +24,9 @@ pub struct Info {
     pub label: Option<Name>,
     /// Whether it runs or waits.
     pub status: Status,
+    /// While it runs, for how long it has not awaited. That is counted from where the [watchdog](super::watchdog()) saw
+    /// it first, so it is too short by up to a quarter of the watchdog's time.
+    pub running_for: Option<Duration>,
     /// How many messages wait in its mailbox.
     pub message_queue_len: usize,
     /// The messages, oldest first, as `Debug` shows them.
@@ -64,7 +68,7 @@ pub struct Info {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// It runs on this very thread: it is the one that asks.
+    /// A thread runs it: it is the one that asks, or it runs beside it.
     Running,
     /// It waits, or its turn has not come.
     Waiting,
@@ -125,6 +129,7 @@ pub fn info(pid: impl Into<Pid>) -> Option<Info> {
 }
 
 fn info_of(pid: Pid) -> Option<Info> {
+    let running_for = node().watchdog.running(pid);
     let record = node().table.get(pid)?;
     let info = record.update(pid, |state| {
         if state.exit.is_some() {
@@ -140,12 +145,15 @@ fn info_of(pid: Pid) -> Option<Info> {
                 .iter()
                 .filter(|(monitor, _)| matches!(calls.get(monitor), None | Some(Answer::Alias(_))))
         });
-        let current = super::current::get().is_some_and(|current| current.pid == pid);
         Some(Info {
             pid,
             registered_name: state.name().cloned(),
             label: state.extras().and_then(|extras| extras.label.clone()),
-            status: if current { Status::Running } else { Status::Waiting },
+            status: match running_for {
+                Some(_) => Status::Running,
+                None => Status::Waiting,
+            },
+            running_for,
             message_queue_len: state.inbox.len(),
             messages: state.inbox.iter().map(shown).collect(),
             links: links

@@ -43,6 +43,7 @@ pub(crate) mod signal;
 pub(crate) mod table;
 pub(crate) mod task;
 mod timers;
+pub(crate) mod watchdog;
 
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};
 pub use alias::{MonitorAlias, alias, monitor_with_alias, reply_alias, unalias};
@@ -61,3 +62,4 @@ pub use priority::Priority;
 pub(crate) use record::deliver;
 pub use relations::{Down, Exit, demonitor, demonitor_flush, link, monitor, unlink};
 pub use timers::{cancel_timer, read_timer, send_after};
+pub use watchdog::watchdog;

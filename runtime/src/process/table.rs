@@ -84,6 +84,12 @@ impl Table {
         free.fresh as usize - free.idle.len()
     }
 
+    /// The process that has the place, or is going to.
+    pub(crate) fn at_number(&self, number: u32) -> Option<(Pid, &Record)> {
+        let record = self.at(number, false)?;
+        Some((Pid::local(number, record.serial()), record))
+    }
+
     /// Every record that was ever used.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Record)> {
         let fresh = self.free.lock().fresh;

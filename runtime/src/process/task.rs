@@ -1,6 +1,6 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
-use super::current::{self, Current, enter, enter_to_end};
+use super::current::{self, Current, How, enter};
 use super::origin::Origin;
 use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
@@ -155,7 +155,7 @@ impl Task {
         if let Some(reason) = next_step(self.pid, self.record, context.waker()) {
             return Poll::Ready(End::of(reason));
         }
-        let _entered = enter(self.pid, self.record, context.waker());
+        let _entered = enter(How::Task, self.pid, self.record, context.waker());
         match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
@@ -166,7 +166,7 @@ impl Task {
     fn end(&mut self, end: End) {
         let Some(body) = self.body.take() else { return };
         let end = {
-            let _entered = enter_to_end(self.pid, self.record);
+            let _entered = enter(How::End, self.pid, self.record, Waker::noop());
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
             let end = dropped.map_or_else(End::by_unwinding, |()| end);
             match end.cause {
