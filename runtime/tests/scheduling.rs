@@ -261,7 +261,7 @@ fn code_that_loops_without_an_await_is_stopped_at_the_check() {
     crabtree::run(async {
         let parent = me();
         for (signal, seen) in [(ExitReason::Kill, ExitReason::Killed), ("boom".into(), "boom".into())] {
-            let busy = spawn(async move {
+            let (busy, watched) = spawn_monitor(async move {
                 send(parent, "busy");
                 loop {
                     reduce();
@@ -269,7 +269,7 @@ fn code_that_loops_without_an_await_is_stopped_at_the_check() {
             });
             receive! { "busy" => () }
             process::exit(busy, signal);
-            assert_eq!(end_of(busy).await, seen);
+            receive! { Down { monitor, reason, .. } if monitor == watched => assert_eq!(reason, seen) }
         }
     });
 }
