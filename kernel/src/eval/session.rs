@@ -128,6 +128,7 @@ impl Session {
         let plan = self.definitions.plan(code, &split(code));
         let Cell {
             code,
+            suffix,
             mut notes,
             needs_types,
             commands,
@@ -150,7 +151,7 @@ impl Session {
         }
 
         self.assist.begin(reader_code);
-        let result = self.evcxr.execute(&(code.text().to_owned() + &plan.suffix));
+        let result = self.evcxr.execute(&(code.text().to_owned() + &plan.suffix + &suffix));
         let Ending {
             outcome: end,
             processes,

@@ -5,10 +5,16 @@
 //! - [`host`](mod@host): the connection to the kernel, and the capture of what C code and other
 //!   libraries print;
 //! - [`evaluator`](mod@evaluator): the process that cells run in, behind tokio's `Runtime`;
+//! - [`harness`](mod@harness): the tests of a cell;
 //! - [`show`](mod@show): how the value of a cell's last expression is shown;
 //! - `println!` and its kin, which write to the group leader and let evcxr's own lines through.
 
+// What `receive!` expands to says `::crabtree`, in this crate as in cells.
+#[allow(unused_extern_crates)]
+extern crate self as crabtree;
+
 mod evaluator;
+mod harness;
 mod host;
 mod macros;
 mod show;
@@ -19,6 +25,7 @@ pub use runtime::*;
 #[doc(hidden)]
 pub mod __cell {
     pub use crate::evaluator::{CellOutcome, Runtime, check, failed};
+    pub use crate::harness::{Test, TestOutcome, run_tests};
     pub use crate::show::*;
     pub use ::runtime;
     pub use ::tokio;

@@ -6,12 +6,14 @@
 mod checks;
 mod edits;
 mod statements;
+mod test_functions;
 
 pub(crate) use edits::{Edit, Position, Rewritten, place};
 pub(crate) use statements::{Statement, split};
 
 use ra_ap_syntax::ast::{self, AstNode as _};
 use ra_ap_syntax::{SyntaxKind, SyntaxNode, T};
+use test_functions::TestFunctions;
 
 /// Dependencies that every cell has.
 const BUILT_IN: [&str; 2] = ["crabtree", "tokio"];
@@ -21,6 +23,8 @@ const BUILT_IN: [&str; 2] = ["crabtree", "tokio"];
 pub(crate) struct Cell {
     /// The code.
     pub(crate) code: Rewritten,
+    /// What is to be compiled behind it.
+    pub(crate) suffix: String,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
     /// Whether the types of variables have to be found out.
@@ -73,11 +77,15 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         edits.extend(own_error_prints(statement));
         edits.extend(checks::checks(statement));
     }
+    let tests = TestFunctions::of(&statements);
+    let suffix = tests.suffix();
+    edits.extend(tests.edits);
     if let Some(last) = statements.last() {
         edits.extend(shown(last));
     }
     Cell {
         code: Rewritten::new(code, edits),
+        suffix,
         notes,
         needs_types,
         commands,
