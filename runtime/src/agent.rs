@@ -35,7 +35,8 @@ use crate::gen_server::{
 pub use crate::gen_server::{DEFAULT_TIMEOUT, stop, stop_with};
 use crate::message::{Message, Term};
 use crate::name::Name;
-use crate::supervisor::ChildSpec;
+use crate::supervisor::{self, ChildSpec};
+use parking_lot::Mutex;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -74,10 +75,30 @@ impl<S> fmt::Debug for Tell<S> {
     }
 }
 
-impl<S: Term> GenServer for State<S> {
-    type Args = Box<dyn FnOnce() -> S + Send>;
+/// How the first state of an agent is made.
+#[doc(hidden)]
+pub struct Make<S>(Arc<dyn Fn() -> S + Send + Sync>);
 
-    async fn init(make: Self::Args) -> Init<State<S>> {
+impl<S> Make<S> {
+    fn once(make: impl FnOnce() -> S + Send + 'static) -> Make<S> {
+        let make = Mutex::new(Some(make));
+        Make(Arc::new(move || {
+            let make = make.lock().take();
+            make.expect("what starts an agent once is called once")()
+        }))
+    }
+}
+
+impl<S> Clone for Make<S> {
+    fn clone(&self) -> Make<S> {
+        Make(self.0.clone())
+    }
+}
+
+impl<S: Term> GenServer for State<S> {
+    type Args = Make<S>;
+
+    async fn init(Make(make): Make<S>) -> Init<State<S>> {
         Init::ok(State(make()))
     }
 }
@@ -119,7 +140,7 @@ impl<S: Term> HandleCast<Tell<S>> for State<S> {
 /// # Panics
 /// The future panics outside of a process.
 pub fn start_link<S: Term>(make: impl FnOnce() -> S + Send + 'static) -> Starting<S> {
-    Starting(gen_server::start_link::<State<S>>(Box::new(make)))
+    Starting(gen_server::start_link::<State<S>>(Make::once(make)))
 }
 
 /// Starts an agent without a link; otherwise like [`start_link`].
@@ -127,7 +148,7 @@ pub fn start_link<S: Term>(make: impl FnOnce() -> S + Send + 'static) -> Startin
 /// # Errors
 /// As [`start_link`].
 pub fn start<S: Term>(make: impl FnOnce() -> S + Send + 'static) -> Starting<S> {
-    Starting(gen_server::start::<State<S>>(Box::new(make)))
+    Starting(gen_server::start::<State<S>>(Make::once(make)))
 }
 
 /// An agent that is about to be started: `.await` it.
@@ -190,14 +211,7 @@ pub fn named<S: Term>(name: impl Into<Name>) -> Named<State<S>> {
 /// # }).unwrap();
 /// ```
 pub fn child_spec<S: Term>(id: impl Into<Name>, make: impl Fn() -> S + Send + Sync + 'static) -> ChildSpec {
-    let make = Arc::new(make);
-    ChildSpec::new(id, move || {
-        let make = make.clone();
-        async move {
-            let started = start_link(move || make()).await;
-            Ok(started.map_err(StartError::into_reason)?.pid())
-        }
-    })
+    supervisor::child_spec::<State<S>>(id, Make(Arc::new(make)))
 }
 
 /// Asks the agent for what `function` makes of the state.

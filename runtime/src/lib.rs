@@ -61,7 +61,8 @@
 //!   arguments go to those children whose arguments are a pair, and are the first half.
 //! - A partition supervisor needs no name. Keys that are not integers are spread by another hash than Erlang's.
 //! - A task under a supervisor writes where its caller writes, and not where the supervisor does: its output appears with
-//!   that of the code that asked for it. A task remembers 32 [callers](task::callers) at most. A stream whose supervisor
+//!   that of the code that asked for it. Types leave no unknown option and no undefined function for a task to fail at;
+//!   `throw` is a panic; and with one node there is no lost connection. A task remembers 32 [callers](task::callers) at most. A stream whose supervisor
 //!   takes no more tasks ends its consumer with a [`ChildError`](supervisor::ChildError).
 //! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
 

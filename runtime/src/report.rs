@@ -21,8 +21,7 @@ pub(crate) fn panicked(reason: &ExitReason) {
 ///
 /// A plain process that exits with a reason of its own choice has said what it had to say, as in OTP.
 pub(crate) fn exited(reason: &ExitReason) {
-    use ExitReason::{Normal, Shutdown, ShutdownWith};
-    if !matches!(reason, Normal | Shutdown | ShutdownWith(_)) {
+    if !reason.is_orderly() {
         task(reason);
     }
 }

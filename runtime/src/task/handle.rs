@@ -6,6 +6,7 @@ use super::words::Tag;
 use crate::message::{Message, Term};
 use crate::pid::{MonitorRef, Pid};
 use crate::process::current;
+use crate::process::origin::Origin;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -27,15 +28,17 @@ pub struct Task<T> {
     pid: Option<Pid>,
     monitor: MonitorRef,
     owner: Pid,
+    origin: Origin,
     _output: PhantomData<fn() -> T>,
 }
 
 impl<T> Task<T> {
-    pub(super) fn new(pid: Option<Pid>, monitor: MonitorRef, owner: Pid) -> Task<T> {
+    pub(super) fn new(pid: Option<Pid>, monitor: MonitorRef, owner: Pid, origin: Origin) -> Task<T> {
         Task {
             pid,
             monitor,
             owner,
+            origin,
             _output: PhantomData,
         }
     }
@@ -138,7 +141,12 @@ impl<T> Eq for Task<T> {}
 
 impl<T> fmt::Debug for Task<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.any().fmt(f)
+        f.debug_struct("Task")
+            .field("function", &format_args!("{}", self.origin.path()))
+            .field("owner", &self.owner)
+            .field("pid", &self.pid)
+            .field("monitor", &self.monitor)
+            .finish()
     }
 }
 

@@ -72,11 +72,14 @@ mod yield_task;
 
 use crate::destination::Destination;
 use crate::message::{Message, Term};
+use crate::name::Name;
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::current;
+use crate::process::origin::Origin;
 use crate::process::record::reply;
 use crate::process::task::{Body, Start};
+use crate::supervisor::{ChildSpec, Restart};
 pub use async_stream::{AsyncStream, OnTimeout, ZippedStream, async_stream};
 pub use await_task::{Await, AwaitMany, await_many};
 pub use callers::callers;
@@ -121,8 +124,9 @@ where
 {
     let owner = current::expect("task::async_").pid;
     let (monitor, body) = answering(future);
-    let pid = Unstarted::by_caller(Start::of::<F>(), body).run_owned(monitor, true);
-    Task::new(Some(pid), monitor, owner)
+    let start = Start::of::<F>();
+    let pid = Unstarted::by_caller(start, body).run_owned(monitor, true);
+    Task::new(Some(pid), monitor, owner, start.origin)
 }
 
 /// The work of a task with an owner: its result goes to the owner, under the reference.
@@ -172,7 +176,7 @@ pub fn completed<T: Term>(value: T) -> Task<T> {
     let owner = current::expect("task::completed").pid;
     let monitor = MonitorRef(node().new_ref());
     owner.deliver(Message::new((monitor, value)));
-    Task::new(None, monitor, owner)
+    Task::new(None, monitor, owner, Origin::of::<T>())
 }
 
 /// Starts a task that nobody awaits, without a link: for a side effect whose failure does not matter to the caller.
@@ -195,21 +199,17 @@ where
     Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run_alone()
 }
 
-/// Starts a task that nobody awaits, linked to the caller: the form for supervision trees.
+/// Starts a task that nobody awaits, linked to the caller. [`child_spec`] is the same for a supervisor.
 ///
 /// ```
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;
-/// use crabtree::task;
 ///
-/// let warm_up = ChildSpec::new("warm up", || async { Ok(task::start_link(async { /* fill the cache */ })) });
-/// let sup = Supervisor::new(Strategy::OneForOne)
-///     .child(warm_up.restart(Restart::Temporary)) // once is enough
-///     .start_link()
-///     .await?;
-/// # supervisor::stop(&sup).await?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # }).unwrap();
+/// let parent = me();
+/// let pid = task::start_link(async move { send(parent, "cache filled") });
+/// assert_eq!(process::info(me()).unwrap().links, [pid]);
+/// receive! { "cache filled" => () }
+/// # });
 /// ```
 ///
 /// # Panics
@@ -221,4 +221,33 @@ where
 {
     current::expect("task::start_link");
     Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run(None, true)
+}
+
+/// The specification of a task, for a supervisor. It is not restarted, unless
+/// [`restart`](crate::supervisor::ChildSpec::restart) says otherwise.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let parent = me();
+/// let warm_up = task::child_spec("warm up", move || async move { send(parent, "cache filled") });
+/// let sup = Supervisor::new(Strategy::OneForOne).child(warm_up).start_link().await?;
+/// receive! { "cache filled" => () }
+/// # supervisor::stop(sup).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn child_spec<F, R>(id: impl Into<Name>, work: F) -> ChildSpec
+where
+    F: Fn() -> R + Send + Sync + 'static,
+    R: Future + Send + 'static,
+{
+    let start = Start::of::<R>();
+    let child = ChildSpec::new(id, move || {
+        let pid = Unstarted::by_caller(start, Box::pin(work())).run(None, true);
+        std::future::ready(Ok(pid))
+    });
+    child.restart(Restart::Temporary)
 }

@@ -249,9 +249,9 @@ impl<T: Term> IntoFuture for Starting<T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let owner = current::expect("a task").pid;
-            let monitor = self.plan.monitor;
+            let (monitor, origin) = (self.plan.monitor, self.plan.start.origin);
             let pid = self.plan.start().await?;
-            Ok(Task::new(Some(pid), monitor, owner))
+            Ok(Task::new(Some(pid), monitor, owner, origin))
         })
     }
 }

@@ -112,21 +112,102 @@ mod start {
         });
     }
 
-    // test "can be supervised directly"
+    // test "can be supervised directly", "generates child_spec/1"
     #[test]
-    fn a_task_can_be_supervised() {
-        check(async {
-            let parent = me();
-            let work = ChildSpec::new("work", move || async move {
-                Ok(task::start_link(async move { send(parent, "worked") }))
+    fn a_task_under_a_supervisor_runs_once_unless_it_is_told_otherwise() {
+        for (restart, runs) in [(None, 1), (Some(Restart::Transient), 2)] {
+            check(async {
+                let parent = me();
+                let work = task::child_spec("work", move || async move {
+                    send(parent, me());
+                    receive! { "crash" => exit("boom") }
+                });
+                let work = match restart {
+                    Some(restart) => work.restart(restart),
+                    None => work,
+                };
+                let sup = Supervisor::new(Strategy::OneForOne).child(work);
+                let sup = sup.start_link().await.unwrap();
+                let pid = receive! { pid: Pid => pid };
+                assert_eq!(process::info(pid).unwrap().parent, Some(sup.pid()));
+                send(pid, "crash");
+                end_of(pid).await;
+                settle().await;
+                assert_eq!(1 + process::flush().len(), runs);
+                supervisor::stop(sup).await.unwrap();
             });
-            let sup = Supervisor::new(Strategy::OneForOne)
-                .child(work.restart(Restart::Temporary))
-                .start_link()
-                .await
-                .unwrap();
-            receive! { "worked" => () }
-            supervisor::stop(&sup).await.unwrap();
+        }
+    }
+
+    // test "async with $callers"
+    #[test]
+    fn a_task_knows_on_whose_behalf_it_runs() {
+        check(async {
+            let grandparent = me();
+            let task = task::async_(async move {
+                let parent = me();
+                let task = task::async_(async move { task::callers() == [parent, grandparent] });
+                task::callers() == [grandparent] && task.await.unwrap()
+            });
+            assert_eq!(task.await, Ok(true));
+            assert_eq!(task::callers(), []);
+        });
+    }
+
+    // test "start_link with $callers"
+    #[test]
+    fn a_task_that_nobody_awaits_knows_its_callers_too() {
+        for start in [task::start as fn(Body) -> Pid, task::start_link] {
+            check(async {
+                let grandparent = me();
+                start(Box::pin(async move {
+                    let parent = me();
+                    assert_eq!(task::callers(), [grandparent]);
+                    start(Box::pin(async move { send(grandparent, (parent, task::callers())) }));
+                    process::sleep(secs(1)).await;
+                }));
+                receive! {
+                    (parent, callers): (Pid, Vec<Pid>) => assert_eq!(callers, [parent, grandparent])
+                }
+            });
+        }
+    }
+
+    type Body = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    #[test]
+    fn of_many_callers_the_nearest_are_known() {
+        fn descend(depth: usize, top: Pid) -> Body {
+            Box::pin(async move {
+                match depth {
+                    0 => send(top, task::callers().len()),
+                    _ => drop(task::start(descend(depth - 1, top))),
+                }
+            })
+        }
+        check(async {
+            task::start(descend(100, me()));
+            receive! { known: usize => assert_eq!(known, 32) }
+        });
+    }
+
+    // test "async/1" and "async/3", of the struct
+    #[test]
+    fn a_task_prints_its_function_its_owner_its_process_and_its_reference() {
+        async fn work() {}
+        check(async {
+            let task = task::async_(work());
+            let expected = format!(
+                "Task {{ function: conformance::task::start::\
+                 a_task_prints_its_function_its_owner_its_process_and_its_reference::work, \
+                 owner: {}, pid: Some({}), monitor: {:?} }}",
+                me(),
+                pid(task),
+                task.monitor()
+            );
+            assert_eq!(format!("{task:?}"), expected);
+            let info = process::info(pid(task)).unwrap();
+            assert!(info.initial_call.ends_with("::work"), "{}", info.initial_call);
         });
     }
 
@@ -154,6 +235,94 @@ mod start {
             });
             let task = receive! { task: Task<()> => task };
             assert_eq!(end_of(pid(task)).await, ExitReason::from("boom"));
+        });
+    }
+}
+
+mod report {
+    use super::*;
+    use crabtree::io::string_io;
+
+    /// What a task that does `work` leaves on its group leader.
+    fn of<F: Future + Send + 'static>(work: F, name: Option<&'static str>) -> (String, Pid, Pid) {
+        check(async move {
+            let device = string_io::open("");
+            process::set_group_leader(me(), device);
+            if let Some(name) = name {
+                process::register(me(), name).unwrap();
+            }
+            let pid = task::start(work);
+            end_of(pid).await;
+            (string_io::contents(device).unwrap().1, pid, me())
+        })
+    }
+
+    async fn oops() {
+        panic!("oops")
+    }
+
+    // describe "default :logger reporter": "logs a terminated task"
+    #[test]
+    fn a_task_that_panics_is_reported_with_its_starter_and_its_function() {
+        let (report, pid, parent) = of(oops(), None);
+        let head = format!("[error] Task {pid} started from {parent} terminating\n** (panic) oops at ");
+        assert!(report.starts_with(&head), "{report}");
+        assert!(
+            report.contains("\nFunction: conformance::task::report::oops, started at "),
+            "{report}"
+        );
+    }
+
+    // "logs a terminated task with a process label"
+    #[test]
+    fn a_label_is_part_of_the_report() {
+        let work = async {
+            process::set_label("any label");
+            panic!("oops")
+        };
+        let (report, pid, _): (String, Pid, Pid) = of::<_>(work, None);
+        assert!(
+            report.starts_with(&format!("[error] Task any label {pid} started from ")),
+            "{report}"
+        );
+    }
+
+    // Task.Supervised: the starter is named as it is registered
+    #[test]
+    fn a_starter_with_a_name_is_called_by_it() {
+        let (report, pid, _) = of(oops(), Some("the starter"));
+        assert!(
+            report.starts_with(&format!("[error] Task {pid} started from the starter terminating")),
+            "{report}"
+        );
+    }
+
+    // Task.Supervised: an exit is reported but for :normal, :shutdown and {:shutdown, _}
+    #[test]
+    fn an_exit_is_reported_unless_it_is_an_orderly_end() {
+        let table = [
+            (ExitReason::from("boom"), true),
+            (ExitReason::Kill, true),
+            (ExitReason::Normal, false),
+            (ExitReason::Shutdown, false),
+            (ExitReason::shutdown_with("done"), false),
+        ];
+        for (reason, reported) in table {
+            let ends = reason.clone();
+            let (report, ..) = of(async { exit(ends) }, None);
+            assert_eq!(!report.is_empty(), reported, "{reason}: {report}");
+        }
+    }
+
+    #[test]
+    fn an_end_by_a_signal_is_no_failure_of_the_task() {
+        check(async {
+            let device = string_io::open("");
+            process::set_group_leader(me(), device);
+            let pid = task::start(process::sleep(secs(1_000_000)));
+            process::exit(pid, "enough");
+            end_of(pid).await;
+            assert_eq!(string_io::contents(device).unwrap().1, "");
         });
     }
 }
@@ -625,6 +794,27 @@ mod yield_many {
         });
     }
 
+    // "returns results on infinity timeout"
+    #[test]
+    fn without_a_timeout_it_waits_for_all() {
+        check(async {
+            let tasks = [1, 2].map(|n| {
+                task::async_(async move {
+                    process::sleep(secs(1000 * n)).await;
+                    if n == 2 {
+                        exit(ExitReason::Normal)
+                    }
+                })
+            });
+            let results = task::yield_many(tasks).timeout(None).await;
+            let results: Vec<_> = results
+                .into_iter()
+                .map(|(_, result)| result.map(|it| it.is_ok()))
+                .collect();
+            assert_eq!(results, [Some(true), Some(false)]);
+        });
+    }
+
     // "returns results from multiple tasks with limit and on timeout"
     #[test]
     fn a_limit_that_is_reached_is_no_timeout() {
@@ -701,11 +891,44 @@ mod shutdown {
         }
     }
 
+    // "returns {:ok, result} when reply and abnormal / shut down :DOWN in message queue", and the same for :brutal_kill
+    #[test]
+    fn a_result_counts_for_more_than_how_the_task_ended_afterwards() {
+        for kill in [false, true] {
+            for reason in [ExitReason::from("abnormal"), ExitReason::Shutdown, ExitReason::Killed] {
+                check(async {
+                    process::flag(Flag::TrapExit, true);
+                    let owner = me();
+                    let task: Task<&str> = task::async_(async move {
+                        let monitor = receive! { monitor: MonitorRef => monitor };
+                        send(owner, (monitor, "result"));
+                        exit(reason)
+                    });
+                    send(pid(task), task.monitor());
+                    end_of(pid(task)).await;
+                    let shutdown = task::shutdown(task);
+                    let shutdown = if kill { shutdown.brutal_kill() } else { shutdown };
+                    assert_eq!(shutdown.await, Some(Ok("result")));
+                    receive! { Down { .. } => unreachable!("it was taken"), after ms(0) => () }
+                });
+            }
+        }
+    }
+
     // "ignores if task PID is nil"
     #[test]
-    fn a_completed_task_gives_its_result() {
+    fn a_completed_task_gives_its_result_or_its_end() {
         check(async {
             assert_eq!(task::shutdown(task::completed("done")).await, Some(Ok("done")));
+            let task = task::completed("taken");
+            assert_eq!(process::flush().len(), 1);
+            let down = Down {
+                monitor: task.monitor(),
+                pid: me(),
+                reason: "done".into(),
+            };
+            send(me(), down);
+            assert_eq!(cause(task::shutdown(task).await.unwrap()), exits("done"));
         });
     }
 

@@ -162,6 +162,62 @@ fn a_failure_can_name_its_item() {
     });
 }
 
+// "with inner halt on failure"
+#[test]
+fn an_iterator_that_stops_early_ends_a_stream_of_failures() {
+    for_each_concurrency(async |concurrency| {
+        process::flag(Flag::TrapExit, true);
+        let stream = task::async_stream((1..=8).take(4), exit_with).max_concurrency(concurrency);
+        assert_eq!(stream.collect::<Vec<_>>().await, [1, 2, 3, 4].map(error));
+    });
+}
+
+// "terminates inner effect", "terminates outer effect"
+#[test]
+fn what_the_items_and_the_function_hold_is_dropped_when_the_stream_is_consumed() {
+    use std::sync::Arc;
+    for_each_concurrency(async |concurrency| {
+        let (inner, outer) = (Arc::new(()), Arc::new(()));
+        let (with_items, with_function) = (inner.clone(), outer.clone());
+        let items = (1..=4).inspect(move |_| drop(with_items.clone()));
+        let function = move |n| {
+            drop(with_function.clone());
+            sleep(n)
+        };
+        let stream = task::async_stream(items, function).max_concurrency(concurrency);
+        assert_eq!((Arc::strong_count(&inner), Arc::strong_count(&outer)), (2, 2));
+        assert_eq!(stream.collect::<Vec<_>>().await, ok(&[1, 2, 3, 4]));
+        assert_eq!((Arc::strong_count(&inner), Arc::strong_count(&outer)), (1, 1));
+    });
+}
+
+// describe "async_stream/2": "with $callers"
+#[test]
+fn the_callers_of_a_task_are_the_consumers() {
+    check(async {
+        let grandparent = me();
+        let outer = task::async_stream([1], move |_| async move {
+            assert_eq!(task::callers(), [grandparent]);
+            let parent = me();
+            let inner = task::async_stream([1], move |_| async move { task::callers() == [parent, grandparent] });
+            inner.collect::<Vec<_>>().await
+        });
+        assert_eq!(outer.collect::<Vec<_>>().await, [Ok(vec![Ok(true)])]);
+    });
+}
+
+// "wrapping a flat_map/concat with a haltable stream"
+#[test]
+fn items_can_be_put_together_from_several_iterators() {
+    check(async {
+        let items = [10, 20].into_iter().take(1).chain([1, 2]);
+        assert_eq!(
+            task::async_stream(items, sleep).collect::<Vec<_>>().await,
+            ok(&[10, 1, 2])
+        );
+    });
+}
+
 // describe "async_stream/2": "timeout"
 #[test]
 fn a_task_that_takes_too_long_ends_the_consumer() {
