@@ -483,3 +483,128 @@ fn a_builder_whose_name_is_taken_spawns_nothing() {
         assert_eq!((info.links, info.monitors), (vec![], vec![]));
     });
 }
+
+#[test]
+fn hibernation_goes_on_with_the_next_future_when_a_message_comes() {
+    check(async {
+        let parent = me();
+        let (pid, _) = spawn_monitor(async move {
+            process::put("kept", 7);
+            let _guard = Tell(parent, "dropped");
+            process::hibernate(async move {
+                send(parent, process::get::<i32>("kept"));
+                receive! { text: &str => send(parent, text) }
+            })
+            .await;
+            send(parent, "never");
+        });
+        receive! { "dropped" => () }
+        process::link(pid);
+        process::sleep(secs(60)).await;
+        assert_eq!(
+            process::info(me()).unwrap().message_queue_len,
+            0,
+            "signals do not wake it"
+        );
+        send(pid, "wake up");
+        receive! { kept: Option<i32> => assert_eq!(kept, Some(7)) }
+        receive! { text: &str => assert_eq!(text, "wake up") }
+        receive! { Down { reason, .. } => assert_eq!(reason, ExitReason::Normal) }
+        assert_eq!(process::flush().len(), 0);
+    });
+}
+
+#[test]
+fn a_process_with_messages_does_not_fall_asleep_and_one_asleep_can_be_ended() {
+    check(async {
+        let parent = me();
+        spawn(async move {
+            send(me(), "there already");
+            process::hibernate(async move { send(parent, "awake") }).await;
+        });
+        receive! { "awake" => () }
+        let asleep = spawn(async { process::hibernate(async {}).await });
+        process::sleep(ms(1)).await;
+        process::exit(asleep, "enough");
+        assert_eq!(end_of(asleep).await, ExitReason::from("enough"));
+    });
+}
+
+#[test]
+fn the_main_process_says_that_it_cannot_hibernate() {
+    let panic = std::panic::catch_unwind(|| check(async { match process::hibernate(async {}).await {} })).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.contains("spawn a process for that"), "{text}");
+}
+
+#[test]
+fn a_backtrace_says_where_a_process_waits() {
+    async fn outer() {
+        inner().await;
+    }
+    async fn inner() {
+        receive! { "never" => () }
+    }
+    check(async {
+        let pid = spawn(outer());
+        let backtrace = process::backtrace(pid).await.unwrap();
+        let stacks = backtrace.stacks();
+        let functions: Vec<&str> = stacks[0].iter().map(|frame| frame.function.as_str()).collect();
+        let place_of = |name| functions.iter().position(|function| function.contains(name));
+        assert!(place_of("::inner") < place_of("::outer"), "{functions:?}");
+        assert_eq!(stacks.len(), 1);
+        assert!(
+            functions.iter().all(|function| function.starts_with("process::")),
+            "{functions:?}"
+        );
+        let inner = &stacks[0][0];
+        assert!(inner.place.as_ref().unwrap().contains("process.rs"), "{inner:?}");
+        assert!(process::is_alive(pid));
+        process::exit(pid, ExitReason::Kill);
+        assert!(process::backtrace(pid).await.is_none());
+    });
+}
+
+#[test]
+fn a_backtrace_shows_all_that_a_process_waits_for_also_what_is_not_of_this_crate() {
+    async fn on_tokio() {
+        tokio::time::sleep(secs(60)).await;
+    }
+    async fn on_a_call() {
+        let _ = process::backtrace(me()).await;
+        process::sleep(secs(60)).await;
+    }
+    check(async {
+        let pid = spawn(async { futures::join!(on_tokio(), on_a_call()) });
+        process::sleep(ms(1)).await;
+        let backtrace = process::backtrace(pid).await.unwrap();
+        assert_eq!(backtrace.stacks().len(), 2, "{backtrace}");
+        assert!(backtrace.to_string().contains("on_tokio"), "{backtrace}");
+        assert!(backtrace.to_string().contains("on_a_call"), "{backtrace}");
+        // It goes on as if nobody had looked.
+        assert_eq!(end_of(pid).await, ExitReason::Normal);
+    });
+}
+
+#[test]
+fn the_backtrace_of_a_process_that_ends_meanwhile_is_none_and_of_the_caller_its_own() {
+    check(async {
+        let (pid, _) = spawn_monitor(async {
+            process::sleep(ms(0)).await;
+            exit("done")
+        });
+        receive! { Down { .. } => () }
+        assert!(process::backtrace(pid).await.is_none());
+        let own = process::backtrace(me()).await.unwrap();
+        assert_eq!((own.pid(), own.stacks().len()), (me(), 1));
+    });
+}
+
+/// Sends the text when it is dropped.
+struct Tell(Pid, &'static str);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        send(self.0, self.1);
+    }
+}

@@ -155,7 +155,7 @@ impl Serving {
         }
         loop {
             if then.hibernate {
-                process::hibernate();
+                process::shrink();
             }
             let Some(message) = Scan::new(then.timeout).next().await else {
                 return Task::Info(Message::new(Timeout));

@@ -1,6 +1,7 @@
 //! A process without a task of its own: somebody drives futures in it, one after the other.
 
-use super::current::{How, enter};
+use super::backtrace::{self, Asked, poll_in};
+use super::current::{Current, How};
 use super::record::Record;
 use super::task::{Start, begin, next_step};
 use crate::ExitReason;
@@ -11,7 +12,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 /// A process that its owner drives: the main process of a program, or the evaluator of a notebook.
 ///
@@ -88,12 +89,18 @@ impl Attached {
     pub async fn drive<F: Future>(&mut self, future: F) -> Result<F::Output, ExitReason> {
         let mut future = pin!(future);
         poll_fn(|context| {
-            if let Some(reason) = self.step(context.waker()) {
-                return Poll::Ready(Err(reason));
-            }
-            let entered = enter(How::Attached, self.pid, self.record, context.waker());
-            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-            drop(entered);
+            let asked = match self.step(context.waker()) {
+                Ok(asked) => asked,
+                Err(reason) => return Poll::Ready(Err(reason)),
+            };
+            let process = Current {
+                pid: self.pid,
+                record: self.record,
+            };
+            let poll = |context: &mut Context<'_>| future.as_mut().poll(context);
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                poll_in(How::Attached, process, context, asked, poll)
+            }));
             match polled {
                 Ok(polled) => polled.map(Ok),
                 Err(payload) => Poll::Ready(Err(self.stopped(payload))),
@@ -108,19 +115,20 @@ impl Attached {
     /// It can be dropped and called again at any time; nothing is lost.
     pub async fn idle(&mut self) -> ExitReason {
         poll_fn(|context| match self.step(context.waker()) {
-            Some(reason) => Poll::Ready(reason),
-            None => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+            Ok(asked) => {
+                backtrace::tell(self.pid, &asked, Vec::new());
+                Poll::Pending
+            }
         })
         .await
     }
 
-    fn step(&mut self, waker: &std::task::Waker) -> Option<ExitReason> {
-        if self.ended.is_none()
-            && let Some(reason) = next_step(self.pid, self.record, waker)
-        {
-            self.end(reason);
+    fn step(&mut self, waker: &Waker) -> Result<Asked, ExitReason> {
+        if let Some(reason) = &self.ended {
+            return Err(reason.clone());
         }
-        self.ended.clone()
+        next_step(self.pid, self.record, waker).inspect_err(|reason| self.end(reason.clone()))
     }
 
     /// The reason, when an exit signal stopped the process in its step; other unwinding goes on.

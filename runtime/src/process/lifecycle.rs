@@ -333,15 +333,10 @@ pub fn flush() -> Vec<Message> {
     messages.unwrap_or_default()
 }
 
-/// Gives back the memory that the mailbox of the calling process does not need just now.
-///
-/// OTP's `hibernate` throws the stack away; the state of a Rust process is its future, which has no more than it needs.
-///
-/// # Panics
-/// Outside of a process.
+/// Gives back the memory that the calling process does not need just now, apart from its future.
 #[track_caller]
-pub fn hibernate() {
-    let process = current::expect("process::hibernate");
+pub(crate) fn shrink() {
+    let process = current::expect("process::shrink");
     process.record.update(process.pid, |state| state.shrink());
 }
 

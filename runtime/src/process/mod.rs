@@ -23,11 +23,13 @@
 
 mod alias;
 mod attached;
+mod backtrace;
 mod builder;
 pub(crate) mod call;
 pub(crate) mod current;
 mod dictionary;
 mod flag;
+mod hibernate;
 mod inbox;
 mod info;
 mod label;
@@ -48,14 +50,17 @@ pub(crate) mod watchdog;
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};
 pub use alias::{MonitorAlias, alias, monitor_with_alias, reply_alias, unalias};
 pub use attached::Attached;
+pub use backtrace::{Backtrace, Frame, backtrace};
 pub use builder::Builder;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
 pub use flag::{Flag, flag};
+pub use hibernate::hibernate;
 pub use info::{Info, Shown, Status, info, list};
 pub use label::{get_label, set_label};
+pub(crate) use lifecycle::shrink;
 pub use lifecycle::{
-    exit, flush, group_leader, hibernate, is_alive, me, register, registered, set_group_leader, sleep, spawn,
-    spawn_link, spawn_monitor, unregister, whereis,
+    exit, flush, group_leader, is_alive, me, register, registered, set_group_leader, sleep, spawn, spawn_link,
+    spawn_monitor, unregister, whereis,
 };
 pub use origin::Place;
 pub use priority::Priority;

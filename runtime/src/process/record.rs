@@ -7,6 +7,7 @@
 //!    while it runs ([`Showing`]) its thread waits for no record at all.
 //! 3. The serial changes only at the very end of a process, after everybody was told.
 
+use super::backtrace::Asked;
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
@@ -125,6 +126,8 @@ pub(crate) struct Extras {
     /// What the process calls itself, for those who look.
     pub(crate) label: Option<Name>,
     pub(crate) dictionary: BTreeMap<Name, Message>,
+    /// Who wants to know where the process waits.
+    pub(crate) asked_where: Asked,
     /// Set when the process is an I/O device.
     pub(crate) device: Option<Arc<dyn Device>>,
     /// Set when the process is a supervisor: what can be seen of it from outside.
@@ -158,11 +161,13 @@ impl Extras {
             label,
             dictionary,
             device,
+            asked_where,
             supervisor,
             callers,
         } = self;
         let nothing = name.is_none() && label.is_none() && dictionary.is_empty();
-        nothing && device.is_none() && supervisor.is_none() && callers.is_none()
+        let nobody = asked_where.is_empty() && supervisor.is_none() && callers.is_none();
+        nothing && nobody && device.is_none()
     }
 }
 
@@ -204,6 +209,15 @@ impl State {
 
     pub(crate) fn name(&self) -> Option<&Name> {
         self.extras()?.name.as_ref()
+    }
+
+    /// Takes those who want to know where the process waits.
+    pub(crate) fn asked_where(&mut self) -> Asked {
+        let asked = self
+            .extras
+            .as_mut()
+            .map(|extras| std::mem::take(&mut extras.asked_where));
+        asked.unwrap_or_default()
     }
 
     /// Frees the memory that is not in use.

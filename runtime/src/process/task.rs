@@ -1,6 +1,8 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
+use super::backtrace::{Asked, poll_in};
 use super::current::{self, Current, How, enter};
+use super::hibernate;
 use super::origin::Origin;
 use super::priority::{Priority, Turn};
 use super::record::{Link, Phase, Record};
@@ -152,13 +154,34 @@ impl Task {
         let Some(body) = &mut self.body else {
             return Poll::Ready(End::of(ExitReason::Normal));
         };
-        if let Some(reason) = next_step(self.pid, self.record, context.waker()) {
-            return Poll::Ready(End::of(reason));
+        let asked = match next_step(self.pid, self.record, context.waker()) {
+            Ok(asked) => asked,
+            Err(reason) => return Poll::Ready(End::of(reason)),
+        };
+        let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
+        let process = Current {
+            pid: self.pid,
+            record: self.record,
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            poll_in(How::Task, process, context, asked, poll)
+        }));
+        match (polled, hibernate::next()) {
+            (Ok(Poll::Pending), None) => Poll::Pending,
+            (Ok(Poll::Pending), Some(next)) => self.become_next(next, context),
+            (Ok(Poll::Ready(())), _) => Poll::Ready(End::of(ExitReason::Normal)),
+            (Err(payload), _) => Poll::Ready(End::by_unwinding(payload)),
         }
+    }
+
+    /// Goes on as another future: the one until now is dropped.
+    fn become_next(&mut self, next: Body, context: &Context<'_>) -> Poll<End> {
+        self.record.lock().body = Some(size_of_val(&*next));
+        let before = self.body.replace(next);
         let _entered = enter(How::Task, self.pid, self.record, context.waker());
-        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
+        context.waker().wake_by_ref();
+        match catch_unwind(AssertUnwindSafe(|| drop(before))) {
+            Ok(()) => Poll::Pending,
             Err(payload) => Poll::Ready(End::by_unwinding(payload)),
         }
     }
@@ -223,14 +246,18 @@ impl Drop for Task {
     }
 }
 
-/// What precedes each poll of a process: signals take effect. `Some` when one of them ends it.
-pub(crate) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Option<ExitReason> {
+/// What precedes each poll of a process: signals take effect. Says who wants to know where it waits, or, as an error, the
+/// reason when a signal ends it.
+pub(super) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Result<Asked, ExitReason> {
     record.register(waker);
     let ended = record.update(pid, |state| {
         debug_assert_eq!(state.phase, Phase::Alive);
         state.reductions += 1;
         state.waits_at = None;
-        state.exit.take()
+        match state.exit.take() {
+            Some(reason) => Err(reason),
+            None => Ok(state.asked_where()),
+        }
     });
-    ended.unwrap_or(Some(ExitReason::Killed))
+    ended.unwrap_or(Err(ExitReason::Killed))
 }
