@@ -354,7 +354,7 @@ fn a_dead_process_leaves_nothing_behind() {
         send(child, value.clone());
         process::exit(child, "boom");
         receive! { Down { .. } => assert_eq!(process::info(child), None) }
-        assert!(!process::list().contains(&child));
+        assert!(!process::list().contains(child));
     });
     assert_eq!(std::sync::Arc::strong_count(&value), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::origin::Place;
 use super::priority::Priority;
-use super::record::{Answer, Link, Phase, Showing};
+use super::record::{Answer, Link, Showing};
 use crate::message::Message;
 use crate::name::Name;
 use crate::node::node;
@@ -72,6 +72,15 @@ pub enum Status {
     Running,
     /// It waits, or its turn has not come.
     Waiting,
+}
+
+impl Status {
+    pub(super) fn of(running_for: Option<Duration>) -> Status {
+        match running_for {
+            Some(_) => Status::Running,
+            None => Status::Waiting,
+        }
+    }
 }
 
 /// A value as its `Debug` shows it. It prints without the quotes of a string.
@@ -149,10 +158,7 @@ fn info_of(pid: Pid) -> Option<Info> {
             pid,
             registered_name: state.name().cloned(),
             label: state.extras().and_then(|extras| extras.label.clone()),
-            status: match running_for {
-                Some(_) => Status::Running,
-                None => Status::Waiting,
-            },
+            status: Status::of(running_for),
             running_for,
             message_queue_len: state.inbox.len(),
             messages: state.inbox.iter().map(shown).collect(),
@@ -193,13 +199,4 @@ fn info_of(pid: Pid) -> Option<Info> {
 fn ancestors(parent: Option<Pid>) -> Vec<Pid> {
     let parent_of = |pid: &Pid| node().table.get(*pid)?.update(*pid, |state| state.parent)?;
     std::iter::successors(parent, parent_of).collect()
-}
-
-/// All living processes, in the order of their numbers.
-pub fn list() -> Vec<Pid> {
-    let records = node().table.all();
-    records
-        .filter(|(_, record)| record.lock().phase == Phase::Alive)
-        .map(|(number, record)| Pid::local(number, record.serial()))
-        .collect()
 }

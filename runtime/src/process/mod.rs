@@ -34,6 +34,7 @@ mod inbox;
 mod info;
 mod label;
 mod lifecycle;
+mod list;
 pub(crate) mod origin;
 pub(crate) mod priority;
 mod queue;
@@ -55,13 +56,14 @@ pub use builder::Builder;
 pub use dictionary::{delete, dictionary, get, get_keys, put};
 pub use flag::{Flag, flag};
 pub use hibernate::hibernate;
-pub use info::{Info, Shown, Status, info, list};
+pub use info::{Info, Shown, Status, info};
 pub use label::{get_label, set_label};
 pub(crate) use lifecycle::shrink;
 pub use lifecycle::{
     exit, flush, group_leader, is_alive, me, register, registered, set_group_leader, sleep, spawn, spawn_link,
     spawn_monitor, unregister, whereis,
 };
+pub use list::{Listed, Processes, list};
 pub use origin::Place;
 pub use priority::Priority;
 pub(crate) use record::deliver;

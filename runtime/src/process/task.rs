@@ -163,9 +163,7 @@ impl Task {
             pid: self.pid,
             record: self.record,
         };
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            poll_in(How::Task, process, context, asked, poll)
-        }));
+        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(How::Task, process, context, asked, poll)));
         match (polled, hibernate::next()) {
             (Ok(Poll::Pending), None) => Poll::Pending,
             (Ok(Poll::Pending), Some(next)) => self.become_next(next, context),

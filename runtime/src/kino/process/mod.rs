@@ -45,6 +45,7 @@
 //! - An envelope with a number: so many messages wait, in red when they are a hundred or more.
 
 mod layout;
+mod list;
 mod mermaid;
 mod sup_tree;
 mod svg;
