@@ -101,3 +101,168 @@ async fn traits_functions_and_impls_can_be_redefined_in_turn() {
         .await;
     assert_eq!(kernel.value("make()()").await, "2");
 }
+
+/// A random session: types that contain each other are defined, redefined and defined again as they were, while variables
+/// and a process hold values of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_random_session_what_changed_is_lost_and_what_did_not_is_kept() {
+    let mut session = Session::new(0x5eed);
+    let mut kernel = Kernel::start().await;
+    kernel
+        .run("let keeper = spawn(async { std::future::pending::<()>().await });")
+        .await;
+    for step in 0..20 {
+        session.step(&mut kernel, step).await;
+    }
+    session.check(&mut kernel).await;
+}
+
+/// What a random session should have.
+struct Session {
+    seed: u64,
+    /// The definition of each type, as text; a type mentions only those before it.
+    types: Vec<String>,
+    variables: Vec<Variable>,
+    log: Vec<String>,
+}
+
+struct Variable {
+    name: String,
+    of: usize,
+    /// The definitions that its type came from when it was made.
+    meaning: String,
+    shown: String,
+}
+
+const NAMES: [&str; 4] = ["Ant", "Bee", "Cat", "Dog"];
+
+impl Session {
+    fn new(seed: u64) -> Session {
+        Session {
+            seed,
+            types: Vec::new(),
+            variables: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
+    /// A number below `limit` (xorshift).
+    fn random(&mut self, limit: usize) -> usize {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        usize::try_from(self.seed % limit as u64).unwrap()
+    }
+
+    async fn step(&mut self, kernel: &mut Kernel, step: usize) {
+        let know = self.types.len();
+        match self.random(5) {
+            0..2 if know < NAMES.len() => self.define(kernel, know).await,
+            0..2 => {
+                let of = self.random(know);
+                self.define(kernel, of).await;
+            }
+            2 if know > 0 => {
+                // As it is, in other words.
+                let again = self.random(know);
+                let text = format!("// again\n{}", self.types[again]);
+                self.run(kernel, &text).await;
+            }
+            3.. if know > 0 => {
+                let (of, name) = (self.random(know), format!("v{step}"));
+                self.run(
+                    kernel,
+                    &format!("let {name} = {}::default(); send(keeper, {name}.clone());", NAMES[of]),
+                )
+                .await;
+                let shown = self.run(kernel, &format!("format!(\"{{:?}}\", {name})")).await;
+                let meaning = self.meaning(of);
+                self.variables.push(Variable {
+                    name,
+                    of,
+                    meaning,
+                    shown,
+                });
+            }
+            _ => self.define(kernel, 0).await,
+        }
+    }
+
+    /// Defines a type, anew or for the first time.
+    async fn define(&mut self, kernel: &mut Kernel, of: usize) {
+        let part = |session: &mut Session| {
+            let inner = match session.random(of + 3) {
+                0 => "u8",
+                1 => "String",
+                2 => "[i64; 3]",
+                other => NAMES[other - 3],
+            };
+            match session.random(5) {
+                0 => format!("Vec<{inner}>"),
+                1 => format!("Option<Box<{inner}>>"),
+                2 => format!("std::collections::BTreeMap<u8, {inner}>"),
+                _ => inner.to_owned(),
+            }
+        };
+        let (first, second) = (part(self), part(self));
+        let name = NAMES[of];
+        let body = match self.random(3) {
+            0 => format!("pub struct {name} {{ a: {first}, b: {second} }}"),
+            1 => format!("pub struct {name}({first}, {second});"),
+            _ => format!("pub enum {name} {{ #[default] No, One({first}), Two {{ b: {second} }} }}"),
+        };
+        let text = format!("#[derive(Debug, Clone, Default)]\n{body}");
+        self.run(kernel, &text).await;
+        if of == self.types.len() {
+            self.types.push(text);
+        } else {
+            self.types[of] = text;
+        }
+        self.check(kernel).await;
+    }
+
+    /// All definitions that a type is made of.
+    fn meaning(&self, of: usize) -> String {
+        let own = &self.types[of];
+        let parts = (0..of).filter(|part| own.contains(NAMES[*part]));
+        parts.fold(own.clone(), |meaning, part| meaning + &self.meaning(part))
+    }
+
+    /// Each variable is there as it was, or lost if its type changed since.
+    async fn check(&mut self, kernel: &mut Kernel) {
+        for variable in std::mem::take(&mut self.variables) {
+            let code = format!("format!(\"{{:?}}\", {})", variable.name);
+            if self.meaning(variable.of) == variable.meaning {
+                assert_eq!(
+                    self.run(kernel, &code).await,
+                    variable.shown,
+                    "{}\n{:#?}",
+                    variable.name,
+                    self.log
+                );
+                self.variables.push(variable);
+            } else {
+                let gone = kernel.execute(&code).await;
+                assert_eq!(
+                    gone.reply["ename"], "CompileError",
+                    "{} should be lost: {gone:?}\n{:#?}",
+                    variable.name, self.log
+                );
+            }
+        }
+        // The process still holds all values that it ever got, of whichever definition.
+        let held = self.run(kernel, "process::info(keeper).unwrap().messages.len()").await;
+        let made = self.log.iter().filter(|code| code.contains("send(keeper")).count();
+        assert_eq!(held, made.to_string(), "{:#?}", self.log);
+    }
+
+    async fn run(&mut self, kernel: &mut Kernel, code: &str) -> String {
+        self.log.push(code.to_owned());
+        let cell = kernel.execute(code).await;
+        assert_eq!(cell.reply["status"], "ok", "{:?}\n{:#?}", cell.reply, self.log);
+        let values: Vec<_> = cell.of_type("execute_result").collect();
+        values.first().map_or(String::new(), |value| {
+            value.content["data"]["text/plain"].as_str().unwrap().to_owned()
+        })
+    }
+}
