@@ -230,6 +230,14 @@ impl ChildSpec {
         self
     }
 
+    /// Forgets how the child is started, and with it the arguments: nobody will start it again.
+    pub(super) fn forget_start(&mut self) {
+        self.start = Arc::new(|_| {
+            let why = "the child is temporary, so its supervisor does not know how it was started";
+            Box::pin(std::future::ready(Err(StartError::Invalid(why.to_owned()))))
+        });
+    }
+
     /// Starts the child. A panic in the start is an error, too.
     pub(super) async fn start(self, with: StartWith) -> Result<Pid, StartError> {
         let with = StartWith {

@@ -2,7 +2,7 @@
 
 use super::child_spec::ChildSpec;
 use super::snapshot::ChildStatus;
-use super::strategy::{Intensity, Strategy};
+use super::strategy::{Intensity, Restart, Strategy};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
@@ -69,6 +69,13 @@ impl Kept {
         }
     }
 
+    /// OTP: a temporary child is not started again, so what it was started with is not kept.
+    fn forget_start_if_temporary(&mut self) {
+        if self.spec.restart == Restart::Temporary {
+            self.spec.forget_start();
+        }
+    }
+
     pub(super) fn pid(&self) -> Option<Pid> {
         match self.status {
             ChildStatus::Running(pid) => Some(pid),
@@ -103,7 +110,10 @@ impl Children {
         self.ids.insert(id, place);
     }
 
-    fn insert(&mut self, child: Kept) -> Place {
+    fn insert(&mut self, mut child: Kept) -> Place {
+        if child.pid().is_some() {
+            child.forget_start_if_temporary();
+        }
         let place = self.next;
         self.next += 1;
         if let Some(pid) = child.pid() {
@@ -133,6 +143,7 @@ impl Children {
         }
         if let ChildStatus::Running(pid) = status {
             self.pids.insert(pid, place);
+            child.forget_start_if_temporary();
         }
     }
 

@@ -1,11 +1,17 @@
-//! The promises of Elixir's own tests, one test for each, named after the promise; a comment says where it is made.
+//! The promises of Elixir's own tests and of OTP's, one test for each, named after the promise; a comment says where it is made.
 
 mod agent;
 #[path = "../common/mod.rs"]
 mod common;
+mod dynamic_supervisor;
 mod io;
+mod partition_supervisor;
 mod process;
 mod registry;
+mod supervision;
+mod supervisor;
+mod supervisor_restarts;
+mod supervisor_significant;
 mod task;
 mod task_supervisor;
 
