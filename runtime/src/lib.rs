@@ -34,6 +34,7 @@
 //! - [`registry`]: processes under keys, alone or many under one.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
+//! - [`application`]: trees that are started and stopped as one, in the order of what they need.
 //! - [`io`]: where the output of processes goes and their input comes from. [`file`](mod@file): files as such devices.
 //! - [`system`]: the node as a whole: schedulers, clocks, unique numbers.
 //! - [`kino`]: rich outputs, among them pictures of supervision trees.
@@ -49,6 +50,8 @@
 //!   crash reaches an owner that does not trap exits by the link all the same.
 //! - A task whose result was taken says so at once when it is awaited again, instead of waiting for the timeout. A
 //!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
+//! - When a permanent [`application`] ends, all others are stopped as in OTP, but the program goes on. A value that was
+//!   put into an environment before the application was loaded always persists.
 //! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
 //!   everywhere, and other bytes are read and written as bytes: devices have no encodings.
 //! - A supervisor that is not possible (two children of one id, a `max_seconds` of 0, a name that is taken) is refused with
@@ -73,6 +76,7 @@ extern crate self as crabtree;
 pub mod agent;
 #[cfg(rust_analyzer)]
 mod analyzer;
+pub mod application;
 mod destination;
 pub mod dynamic_supervisor;
 pub mod file;

@@ -1,6 +1,5 @@
 //! The node: the one static of the runtime, where processes, names, references and timers are kept.
 
-use crate::io;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::process::origin::Origin;
@@ -10,6 +9,7 @@ use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
 use crate::threads;
 use crate::timer::{Senders, Timers};
+use crate::{application, io};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +27,7 @@ pub(crate) struct Node {
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
     pub(crate) counters: Counters,
+    pub(crate) applications: application::Controller,
     refs: AtomicU64,
     runtime: OnceLock<Runtime>,
 }
@@ -60,6 +61,7 @@ impl Node {
             watchdog: Watchdog::new(),
             user,
             counters: Counters::new(),
+            applications: application::Controller::default(),
             refs: AtomicU64::new(1),
             runtime: OnceLock::new(),
         }

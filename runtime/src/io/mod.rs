@@ -191,7 +191,7 @@ pub(crate) fn find_as<D: Device>(place: &Place) -> Result<Arc<D>, IoFailure> {
 }
 
 /// The device behind a group leader, or else that of `user`.
-fn device_of(leader: Pid) -> (Pid, Arc<dyn Device>) {
+pub(crate) fn device_of(leader: Pid) -> (Pid, Arc<dyn Device>) {
     let user = node().user;
     let of = |pid| Some((pid, find(pid).ok()?));
     of(leader)

@@ -7,6 +7,7 @@ use super::input::{Get, Wanted};
 use super::{AsDevice, Device, IoError, IoFailure};
 use crate::node::node;
 use crate::process::call::{Origin, call_with};
+use crate::process::current;
 use futures_core::Stream;
 use std::fmt::{Debug, Display};
 use std::future::{Future, poll_fn};
@@ -228,6 +229,10 @@ async fn ask(place: &Place, get: Get) -> Answer {
         return Err(cannot_be_read().into());
     }
     let (pid, device) = place.find()?;
+    if current::get().is_some_and(|process| process.pid == pid) {
+        // A device need not ask itself.
+        return device.get(get).await.map_err(IoFailure::from);
+    }
     let answer = call_with(pid, None, |origin| {
         let asked = Asked(Some(origin));
         let handle = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());

@@ -8,7 +8,7 @@
 //! 1. A segment, once made, stays where it is for ever.
 //! 2. A number is either free, and then in `Free`, or owned by one process.
 
-use super::record::Record;
+use super::record::{Phase, Record};
 use crate::pid::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -94,6 +94,15 @@ impl Table {
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Record)> {
         let fresh = self.free.lock().fresh;
         (0..fresh).filter_map(|number| Some((number, self.at(number, false)?)))
+    }
+
+    /// The processes that are alive, or end just now.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = Pid> {
+        let used = self
+            .all()
+            .map(|(number, record)| (number, record.lock().phase, record.serial()));
+        used.filter(|(_, phase, _)| *phase != Phase::Free)
+            .map(|(number, _, serial)| Pid::local(number, serial))
     }
 
     fn at(&self, number: u32, make: bool) -> Option<&Record> {

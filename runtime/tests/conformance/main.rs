@@ -1,6 +1,7 @@
 //! The promises of Elixir's own tests and of OTP's, one test for each, named after the promise; a comment says where it is made.
 
 mod agent;
+mod application;
 #[path = "../common/mod.rs"]
 mod common;
 mod dynamic_supervisor;
