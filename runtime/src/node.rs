@@ -12,7 +12,7 @@ use crate::timer::{Senders, Timers};
 use crate::{application, io};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use tokio::runtime::{Builder, Handle, Id, Runtime};
 
@@ -28,6 +28,10 @@ pub(crate) struct Node {
     pub(crate) user: Pid,
     pub(crate) counters: Counters,
     pub(crate) applications: application::Controller,
+    /// How often a device was written to, read from, or otherwise used.
+    pub(crate) device_uses: AtomicU64,
+    /// How many threads are the runtime's own.
+    pub(crate) own_threads: AtomicUsize,
     refs: AtomicU64,
     runtime: OnceLock<Runtime>,
 }
@@ -62,6 +66,8 @@ impl Node {
             user,
             counters: Counters::new(),
             applications: application::Controller::default(),
+            device_uses: AtomicU64::default(),
+            own_threads: AtomicUsize::default(),
             refs: AtomicU64::new(1),
             runtime: OnceLock::new(),
         }

@@ -1,8 +1,7 @@
 //! The threads that are the runtime's own: what runs on them borrows from no other thread.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-static OWN: AtomicUsize = AtomicUsize::new(0);
+use crate::node::node;
+use std::sync::atomic::Ordering;
 
 /// While it lives, the thread that made it counts as one of the runtime's own.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ impl OwnThread {
     /// Whether the process has no other threads. When in doubt it says no.
     pub fn are_all() -> bool {
         let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
-        threads.is_ok_and(|threads| threads == OWN.load(Ordering::Relaxed))
+        threads.is_ok_and(|threads| threads == node().own_threads.load(Ordering::Relaxed))
     }
 }
 
@@ -29,9 +28,9 @@ impl Drop for OwnThread {
 }
 
 pub(crate) fn begin() {
-    OWN.fetch_add(1, Ordering::Relaxed);
+    node().own_threads.fetch_add(1, Ordering::Relaxed);
 }
 
 pub(crate) fn end() {
-    OWN.fetch_sub(1, Ordering::Relaxed);
+    node().own_threads.fetch_sub(1, Ordering::Relaxed);
 }

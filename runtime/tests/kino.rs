@@ -241,3 +241,18 @@ fn a_supervisor_renders_as_its_tree_in_forms_that_every_front_end_shows() {
         assert_eq!(format!("{lying:?}"), bundle.text());
     });
 }
+
+#[test]
+fn settling_waits_for_the_last_output() {
+    check(async {
+        let screen = screen();
+        spawn(async {
+            for n in 1..=3 {
+                process::sleep(ms(10)).await;
+                crabtree::print!("{n}");
+            }
+        });
+        kino::settle(ms(15)).await;
+        assert_eq!(*screen.text.lock().unwrap(), "123");
+    });
+}

@@ -62,6 +62,7 @@ use std::future::Future;
 use std::io::{Error, ErrorKind, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The group leader of the caller, as a device: OTP's `standard_io`.
 pub const STDIO: Stream = Stream::Stdout;
@@ -172,6 +173,7 @@ pub fn device(device: Arc<dyn Device>) -> Pid {
 
 /// The device that a process is.
 fn find(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
+    node().device_uses.fetch_add(1, Ordering::Relaxed);
     let record = node().table.get(pid).ok_or(IoFailure::Terminated)?;
     let device = record.update(pid, |state| {
         if state.exit.is_some() {

@@ -24,6 +24,7 @@
 //! # What there is
 //! - [`markdown`] and [`html`]: text with markup.
 //! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
+//! - [`settle`]: waits until what processes show has come to rest.
 //! - [`Render`]: implement it for your own types.
 //!
 //! The vocabulary is that of Livebook's Kino.
@@ -32,11 +33,13 @@ mod bundle;
 mod display;
 mod formatted;
 pub mod process;
+mod settle;
 mod xml;
 
 pub use bundle::Bundle;
 pub use display::{DisplayHandle, display};
 pub use formatted::{Html, Markdown, html, markdown};
+pub use settle::settle;
 
 /// A value that has more than one representation.
 ///

@@ -8,6 +8,7 @@ use crate::io::{self, Stream};
 use crate::node::node;
 use crate::pid::Pid;
 use crate::report;
+use crate::threads::OwnThread;
 use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::panic::catch_unwind;
@@ -189,7 +190,10 @@ impl Watchdog {
 impl Watch {
     fn start(&mut self) {
         if self.after.is_some() && !std::mem::replace(&mut self.started, true) {
-            let keep = || node().watchdog.keep();
+            let keep = || {
+                let _own = OwnThread::begin();
+                node().watchdog.keep();
+            };
             let thread = std::thread::Builder::new().name("crabtree-watchdog".to_owned());
             // A system that gives no more threads has worse troubles.
             self.started = thread.spawn(keep).is_ok();
