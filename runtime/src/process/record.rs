@@ -19,6 +19,7 @@ use crate::name::Name;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::process::{Down, Exit};
+use crate::registry::AnyTables;
 use crate::timer;
 use crate::{ExitReason, supervisor};
 use atomic_waker::AtomicWaker;
@@ -134,6 +135,8 @@ pub(crate) struct Extras {
     pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
     /// Set when the process is a task: on whose behalf it runs, the one who started it first.
     pub(crate) callers: Option<Box<[Pid]>>,
+    /// Set when the process is the supervisor of a registry.
+    pub(crate) registry: Option<Arc<dyn AnyTables>>,
 }
 
 /// How many bytes the entries of a map have, without the room that a tree leaves free.
@@ -164,10 +167,11 @@ impl Extras {
             asked_where,
             supervisor,
             callers,
+            registry,
         } = self;
         let nothing = name.is_none() && label.is_none() && dictionary.is_empty();
         let nobody = asked_where.is_empty() && supervisor.is_none() && callers.is_none();
-        nothing && nobody && device.is_none()
+        nothing && nobody && device.is_none() && registry.is_none()
     }
 }
 

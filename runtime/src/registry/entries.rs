@@ -247,3 +247,20 @@ pub fn put_meta<K, V, T: Term>(registry: &Registry<K, V>, name: impl Into<Name>,
     let before = registry.0.meta.lock().insert(name.into(), Message::new(value));
     drop(before);
 }
+
+/// Forgets [metadata](put_meta) of that name.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let marked = registry::unique::<u8, ()>("marked").meta("city", "Hamburg").start_link().await?;
+/// registry::delete_meta(&marked, "city");
+/// assert_eq!(registry::meta::<&str, _, _>(&marked, "city"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub fn delete_meta<K, V>(registry: &Registry<K, V>, name: impl AsRef<str>) {
+    let before = registry.0.meta.lock().remove(name.as_ref());
+    drop(before);
+}

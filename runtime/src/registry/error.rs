@@ -24,6 +24,19 @@ pub enum RegistryError {
     NotUnique(Name),
     /// The registry does not run.
     NotRunning(Name),
+    /// The registry has keys or values of other types than those that were asked for.
+    OtherTypes {
+        /// The registry.
+        name: Name,
+        /// The type of its keys.
+        keys: &'static str,
+        /// The type of its values.
+        values: &'static str,
+        /// The type of keys that was asked for.
+        asked_keys: &'static str,
+        /// The type of values that was asked for.
+        asked_values: &'static str,
+    },
     /// The process that was to be registered is not alive.
     NoProc(Pid),
 }
@@ -40,6 +53,17 @@ impl fmt::Display for RegistryError {
             RegistryError::NotRunning(name) => write!(
                 f,
                 "unknown registry: {name:?} does not run; start it with .start_link().await, or under a supervisor"
+            ),
+            RegistryError::OtherTypes {
+                name,
+                keys,
+                values,
+                asked_keys,
+                asked_values,
+            } => write!(
+                f,
+                "the registry {name:?} is a Registry<{keys}, {values}>, and a Registry<{asked_keys}, {asked_values}> was \
+                 asked for"
             ),
             RegistryError::NoProc(pid) => write!(f, "{pid} is not alive, so it cannot be registered"),
         }

@@ -18,22 +18,31 @@
 //! ```
 //!
 //! # Many under a key: publish and subscribe
+//! A key is a topic; those who register under it are told what happens. What is beside the key is each one's own.
+//!
 //! ```
 //! # crabtree::run(async {
 //! use crabtree::prelude::*;
-//! use crabtree::registry;
 //!
-//! let topics = registry::duplicate::<&str, ()>("topics").partitions(4).start_link().await?;
+//! #[derive(Debug)]
+//! struct Broadcast(&'static str);
+//!
+//! let topics = registry::duplicate::<&str, ()>("topics").partitions(system::schedulers_online());
+//! let topics = topics.start_link().await?;
+//!
 //! registry::register(&topics, "weather", ())?;
 //! registry::dispatch(&topics, &"weather", |subscribers| {
 //!     for (pid, ()) in subscribers {
-//!         send(*pid, "it rains");
+//!         send(*pid, Broadcast("it rains"));
 //!     }
 //! });
-//! receive! { "it rains" => () }
+//! receive! { Broadcast(news) => assert_eq!(news, "it rains") }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
+//!
+//! # By name
+//! The value [`Registry`] can be copied and sent. Who does not have it asks for it by its name, with [`named`].
 //!
 //! # In a supervision tree
 //! [`Plan::child_spec`] gives the registry and how a supervisor starts it. The value [`Registry`] stays good when the
@@ -48,6 +57,7 @@
 mod entries;
 mod error;
 mod listener;
+mod lock;
 mod partition;
 mod query;
 mod tables;
@@ -56,11 +66,14 @@ mod via;
 use crate::gen_server::StartError;
 use crate::message::{Message, Term};
 use crate::name::Name;
+use crate::node::node;
 use crate::supervisor::{ChildSpec, Strategy, Supervisor};
-pub use entries::{put_meta, register, unregister, unregister_match, update_value};
+pub use entries::{delete_meta, put_meta, register, unregister, unregister_match, update_value};
 pub use error::RegistryError;
 pub use listener::Event;
+pub use lock::lock;
 use parking_lot::Mutex;
+pub(crate) use partition::AnyTables;
 pub use query::{
     count, count_match, count_select, dispatch, dispatch_parallel, keys, lookup, match_, meta, select, values,
 };
@@ -127,6 +140,45 @@ pub fn duplicate<K: Key, V: Value>(name: impl Into<Name>) -> Plan<K, V> {
     Plan::new(name.into(), Kind::Duplicate)
 }
 
+/// The registry of that name.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// registry::unique::<&str, u32>("phones").start_link().await?;
+/// registry::register(&registry::named("phones")?, "ann", 4711_u32)?;
+/// let phones = registry::named::<&str, u32>("phones")?;
+/// assert_eq!(registry::lookup(&phones, &"ann"), [(me(), 4711)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// When no registry of that name runs, or its keys or values have other types.
+pub fn named<K: Key, V: Value>(name: impl Into<Name>) -> Result<Registry<K, V>, RegistryError> {
+    let (name, tables) = tables_named(name.into())?;
+    let (keys, values) = tables.types();
+    let tables: Result<Arc<Tables<K, V>>, _> = tables.any().downcast();
+    tables.map(Registry).map_err(|_| RegistryError::OtherTypes {
+        name,
+        keys,
+        values,
+        asked_keys: std::any::type_name::<K>(),
+        asked_values: std::any::type_name::<V>(),
+    })
+}
+
+fn tables_named(name: Name) -> Result<(Name, Arc<dyn AnyTables>), RegistryError> {
+    let pid = node().names.get(name.as_str());
+    let record = pid.and_then(|pid| Some((pid, node().table.get(pid)?)));
+    let tables = record.and_then(|(pid, record)| record.update(pid, |state| state.extras()?.registry.clone()));
+    match tables.flatten() {
+        Some(tables) => Ok((name, tables)),
+        None => Err(RegistryError::NotRunning(name)),
+    }
+}
+
 /// A registry that is about to be started.
 #[must_use = "nothing is started before `.start_link().await`"]
 pub struct Plan<K, V> {
@@ -148,6 +200,16 @@ impl<K: Key, V: Value> Plan<K, V> {
     pub fn partitions(mut self, partitions: usize) -> Plan<K, V> {
         assert!(partitions > 0, "a registry has at least 1 partition");
         self.tables.set_partitions(partitions);
+        self
+    }
+
+    /// Has the key of a registration choose its partition, and not the process, in a registry with duplicate keys.
+    ///
+    /// Then those under one key are found in one partition: better for many keys with few processes each. Without it, a
+    /// [parallel dispatch](dispatch_parallel) has something to share: better for few keys with many processes. Unique
+    /// keys choose their partitions in any case.
+    pub fn partition_by_key(mut self) -> Plan<K, V> {
+        self.tables.by_key = true;
         self
     }
 

@@ -4,18 +4,23 @@ use super::tables::Tables;
 use super::{Key, Value};
 use crate::gen_server::{self, GenServer, Init, Next};
 use crate::message::Message;
+use crate::node::node;
 use crate::pid::Pid;
-use crate::process::{self, Exit, Flag};
+use crate::process::{self, Exit, Flag, current};
 use crate::supervisor::ChildSpec;
 use crate::{ExitReason, me};
+use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-/// What a partition does with its tables, whatever their types.
-trait AnyTables: Send + Sync {
+/// The tables of a registry, whatever their types.
+pub(crate) trait AnyTables: Send + Sync {
     /// The partition runs as `pid`, and begins empty.
     fn begin(&self, index: usize, pid: Pid);
     fn forget(&self, owner: Pid);
+    /// The types of keys and values.
+    fn types(&self) -> (&'static str, &'static str);
+    fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 impl<K: Key, V: Value> AnyTables for Tables<K, V> {
@@ -28,6 +33,14 @@ impl<K: Key, V: Value> AnyTables for Tables<K, V> {
 
     fn forget(&self, owner: Pid) {
         Tables::forget(self, owner);
+    }
+
+    fn types(&self) -> (&'static str, &'static str) {
+        (type_name::<K>(), type_name::<V>())
+    }
+
+    fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 
@@ -47,6 +60,7 @@ impl GenServer for PartitionServer {
     async fn init((tables, index): Self::Args) -> Init<PartitionServer> {
         process::flag(Flag::TrapExit, true);
         tables.begin(index, me());
+        show(&tables);
         Init::ok(PartitionServer { tables })
     }
 
@@ -56,6 +70,15 @@ impl GenServer for PartitionServer {
             Err(message) => gen_server::unknown(&message),
         }
         Next::noreply()
+    }
+}
+
+/// Lets the registry be found by the name of the supervisor of the calling partition.
+fn show(tables: &Arc<dyn AnyTables>) {
+    let parent = current::expect("a partition").record.lock().parent;
+    let supervisor = parent.and_then(|pid| Some((pid, node().table.get(pid)?)));
+    if let Some((pid, record)) = supervisor {
+        record.update(pid, |state| state.extras_mut().registry = Some(tables.clone()));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Two kinds of tables stand in each partition. One says who is under a key: in a unique registry a key is in the
 //! partition that its hash chooses, in a duplicate one in that of the process, so that a dispatch can go through the
-//! partitions in parallel. The other says which keys a process has, in the partition that is linked to it.
+//! partitions in parallel, unless the plan says otherwise. The other says which keys a process has, in the partition that is linked to it.
 //!
 //! # Invariants
 //! 1. One table is locked at a time, and no code of a user but `Eq`, `Hash` and `Clone` runs under a lock.
@@ -10,6 +10,7 @@
 //!    never takes a key from its next owner.
 //! 3. A process is linked to its partition before it enters a table.
 
+use super::lock::Locks;
 use super::{Key, Kind, Meta, Value};
 use crate::name::Name;
 use crate::pid::Pid;
@@ -22,9 +23,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Tables<K, V> {
     pub(super) name: Name,
     pub(super) kind: Kind,
+    /// Whether the key chooses the partition of a registration, or the process.
+    pub(super) by_key: bool,
     pub(super) listeners: Vec<Name>,
     pub(super) meta: Meta,
     pub(super) partitions: Vec<Partition<K, V>>,
+    pub(super) locks: Locks<K>,
     hasher: RandomState,
     numbers: AtomicU64,
 }
@@ -59,9 +63,11 @@ impl<K, V> Tables<K, V> {
         Tables {
             name,
             kind,
+            by_key: kind == Kind::Unique,
             listeners: Vec::new(),
             meta: Meta::default(),
             partitions: vec![Partition::default()],
+            locks: Locks::default(),
             hasher: RandomState::new(),
             numbers: AtomicU64::new(0),
         }
@@ -93,17 +99,17 @@ impl<K, V> Tables<K, V> {
 impl<K: Key, V: Value> Tables<K, V> {
     /// The partition where a registration is.
     pub(super) fn of_key(&self, key: &K, owner: Pid) -> &Partition<K, V> {
-        match self.kind {
-            Kind::Unique => self.of_hash(key),
-            Kind::Duplicate => self.of_owner(owner),
+        match self.by_key {
+            true => self.of_hash(key),
+            false => self.of_owner(owner),
         }
     }
 
     /// The partitions where registrations under a key may be.
     pub(super) fn of_any(&self, key: &K) -> &[Partition<K, V>] {
-        match self.kind {
-            Kind::Unique => std::slice::from_ref(self.of_hash(key)),
-            Kind::Duplicate => &self.partitions,
+        match self.by_key {
+            true => std::slice::from_ref(self.of_hash(key)),
+            false => &self.partitions,
         }
     }
 

@@ -38,8 +38,10 @@ fn unique<V: registry::Value>(body: impl AsyncFn(Registry<&'static str, V>, usiz
     for_each(registry::unique, body);
 }
 
+/// For both ways to choose partitions.
 fn duplicate<V: registry::Value>(body: impl AsyncFn(Registry<&'static str, V>, usize)) {
-    for_each(registry::duplicate, body);
+    for_each(registry::duplicate, &body);
+    for_each(|name| registry::duplicate(name).partition_by_key(), &body);
 }
 
 /// A process that registers and then sleeps; its pid and that of its partition.
@@ -289,6 +291,119 @@ mod both {
         });
     }
 
+    // doctest of Registry.delete_meta
+    #[test]
+    fn metadata_can_be_forgotten() {
+        check(async {
+            let plan = registry::unique::<&str, ()>(fresh("forgotten")).meta("colour", "red");
+            let registry = plan.start_link().await.unwrap();
+            registry::delete_meta(&registry, "colour");
+            registry::delete_meta(&registry, "size");
+            assert_eq!(registry::meta::<&str, _, _>(&registry, "colour"), None);
+        });
+    }
+
+    // doctests of Registry.lookup, Registry.keys and Registry.values: from another process
+    #[test]
+    fn registrations_are_seen_by_all_processes() {
+        let body = async |registry: Registry<&'static str, i32>, _| {
+            registry::register(&registry, "hello", 1).unwrap();
+            let parent = me();
+            let task = task::async_(async move {
+                assert_eq!(registry::lookup(&registry, &"hello"), [(parent, 1)]);
+                assert_eq!(registry::keys(&registry, parent), ["hello"]);
+                assert_eq!(registry::values(&registry, &"hello", parent), [1]);
+                assert_eq!(registry::values(&registry, &"hello", me()), []);
+            });
+            task.await.unwrap();
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    // Registry: registries are addressed by their names
+    #[test]
+    fn a_registry_is_found_by_its_name_while_it_runs() {
+        let body = async |registry: Registry<&'static str, i32>, _| {
+            let name = registry.name();
+            registry::register(&registry::named(name).unwrap(), "hello", 7).unwrap();
+            assert_eq!(registry::lookup(&registry, &"hello"), [(me(), 7)]);
+            registry::unregister(&registry, &"hello");
+            let supervisor = process::whereis(name).unwrap();
+            process::unlink(supervisor);
+            supervisor::stop(supervisor).await.unwrap();
+            let gone = registry::named::<&str, i32>(name).unwrap_err();
+            assert_eq!(gone, RegistryError::NotRunning(name.clone()));
+        };
+        unique(body);
+        duplicate(body);
+    }
+
+    #[test]
+    fn a_registry_that_a_supervisor_restarted_is_found_again() {
+        check(async {
+            let (registry, spec) = registry::unique::<&str, ()>(fresh("found again")).child_spec();
+            let sup = Supervisor::new(Strategy::OneForOne).child(spec);
+            let sup = sup.start_link().await.unwrap();
+            kill(process::whereis(registry.name()).unwrap()).await;
+            supervisor::which_children(sup).await.unwrap();
+            let found = registry::named::<&str, ()>(registry.name()).unwrap();
+            registry::register(&found, "hello", ()).unwrap();
+            assert_eq!(registry::count(&registry), 1);
+            registry::unregister(&registry, &"hello");
+            supervisor::stop(sup).await.unwrap();
+        });
+    }
+
+    // "raises on unknown registry name"
+    #[test]
+    fn a_name_without_a_registry_or_with_another_one_is_refused() {
+        check(async {
+            let error = registry::named::<&str, ()>("no such registry").unwrap_err();
+            assert!(error.to_string().starts_with("unknown registry"), "{error}");
+            let name = fresh("no registry");
+            process::register(me(), &name).unwrap();
+            assert_eq!(
+                registry::named::<&str, ()>(&name).unwrap_err(),
+                RegistryError::NotRunning(name)
+            );
+            let phones = registry::unique::<&str, u32>(fresh("phones"))
+                .start_link()
+                .await
+                .unwrap();
+            let error = registry::named::<String, u32>(phones.name()).unwrap_err();
+            assert!(error.to_string().contains("is a Registry<&str, u32>"), "{error}");
+        });
+    }
+
+    // Registry.start_link: {:error, {:already_started, pid}}
+    #[test]
+    fn two_registries_cannot_have_one_name() {
+        check(async {
+            let registry = registry::unique::<&str, i32>(fresh("taken"))
+                .start_link()
+                .await
+                .unwrap();
+            registry::register(&registry, "hello", 1).unwrap();
+            let second = registry::duplicate::<&str, i32>(registry.name()).start_link().await;
+            match second.unwrap_err() {
+                StartError::AlreadyStarted { pid, .. } => assert_eq!(process::whereis(registry.name()), Some(pid)),
+                other => panic!("{other}"),
+            }
+            assert_eq!(
+                registry::lookup(&registry::named(registry.name()).unwrap(), &"hello"),
+                [(me(), 1)]
+            );
+        });
+    }
+
+    // Registry.start_link: "expected :partitions to be a positive integer"
+    #[test]
+    #[should_panic(expected = "at least 1 partition")]
+    fn a_registry_without_partitions_is_refused() {
+        let _ = registry::unique::<&str, ()>("none").partitions(0);
+    }
+
     #[test]
     fn many_owners_of_one_key_are_cleaned_up_in_linear_time() {
         check(async {
@@ -309,6 +424,124 @@ mod both {
             assert_eq!(registry::count(&registry), 20_000);
             owners.into_iter().for_each(|pid| process::exit(pid, ExitReason::Kill));
             settle().await;
+            assert_eq!(registry::count(&registry), 0);
+        });
+    }
+}
+
+/// `Registry.LockTest` in `registry_test.exs`.
+mod lock {
+    use super::*;
+    use crabtree::task::Task;
+
+    /// A task that locks the key, says so, and holds it until it is told to go on.
+    fn holder(registry: &Registry<&'static str, ()>, key: &'static str) -> Task<&'static str> {
+        let (parent, registry) = (me(), registry.clone());
+        task::async_(async move {
+            let work = async {
+                send(parent, ("locked", key));
+                receive! {
+                    "unlock" => "done",
+                    "crash" => exit("oops"),
+                }
+            };
+            registry::lock(&registry, key, work).await
+        })
+    }
+
+    async fn expect_locked(key: &'static str) {
+        receive! { ("locked", of): (&str, &str) if of == key => () }
+    }
+
+    fn pid(task: Task<&'static str>) -> Pid {
+        task.pid().expect("the task has a process")
+    }
+
+    fn for_all(body: impl AsyncFn(Registry<&'static str, ()>, usize)) {
+        unique(&body);
+        duplicate(&body);
+    }
+
+    // "does not lock when using different keys"
+    #[test]
+    fn different_keys_have_nothing_to_do_with_each_other() {
+        for_all(async |registry, _| {
+            let tasks = ["one", "two"].map(|key| holder(&registry, key));
+            expect_locked("one").await;
+            expect_locked("two").await;
+            tasks.iter().for_each(|task| send(pid(*task), "unlock"));
+            assert_eq!(task::await_many(tasks).await.unwrap(), ["done", "done"]);
+            assert_eq!(registry::lock(&registry, "one", async { 1 }).await, 1);
+        });
+    }
+
+    // "locks when using the same key"
+    #[test]
+    fn one_at_a_time_holds_a_key_in_the_order_of_their_coming() {
+        for_all(async |registry, _| {
+            let first = holder(&registry, "key");
+            expect_locked("key").await;
+            let later = ["second", "third"].map(|name| {
+                let (parent, registry) = (me(), registry.clone());
+                task::async_(async move { registry::lock(&registry, "key", async { send(parent, name) }).await })
+            });
+            settle().await;
+            assert_eq!(process::flush().len(), 0);
+            send(pid(first), "unlock");
+            assert_eq!(first.await.unwrap(), "done");
+            task::await_many(later).await.unwrap();
+            assert_eq!(format!("{:?}", process::flush()), r#"["second", "third"]"#);
+        });
+    }
+
+    // "locks when the one holding the lock raises", "locks when the one holding the lock terminates"
+    #[test]
+    fn the_key_of_a_holder_that_ends_is_free() {
+        for_all(async |registry, _| {
+            for crash in [true, false] {
+                let first = holder(&registry, "key");
+                process::unlink(pid(first));
+                expect_locked("key").await;
+                let second = holder(&registry, "key");
+                settle().await;
+                match crash {
+                    true => send(pid(first), "crash"),
+                    false => process::exit(pid(first), ExitReason::Kill),
+                }
+                assert!(first.await.is_err());
+                expect_locked("key").await;
+                send(pid(second), "unlock");
+                assert_eq!(second.await.unwrap(), "done");
+            }
+        });
+    }
+
+    // "locks when the one waiting for the lock terminates"
+    #[test]
+    fn who_waits_and_ends_is_passed_over() {
+        for_all(async |registry, _| {
+            let first = holder(&registry, "key");
+            expect_locked("key").await;
+            let second = holder(&registry, "key");
+            settle().await;
+            assert_eq!(task::shutdown(second).brutal_kill().await, None);
+            send(pid(first), "unlock");
+            assert_eq!(first.await.unwrap(), "done");
+            assert_eq!(registry::lock(&registry, "key", async { "done" }).await, "done");
+            assert_eq!(process::flush().len(), 0);
+        });
+    }
+
+    // Registry.lock: "its own namespace … does not clash or overlap with the regular registry keys"
+    #[test]
+    fn a_lock_is_no_registration() {
+        for_all(async |registry, _| {
+            registry::register(&registry, "key", ()).unwrap();
+            registry::lock(&registry, "key", async {
+                assert_eq!(registry::keys(&registry, me()), ["key"]);
+                registry::unregister(&registry, &"key");
+            })
+            .await;
             assert_eq!(registry::count(&registry), 0);
         });
     }
@@ -474,6 +707,18 @@ mod unique {
         });
     }
 
+    // "via callbacks": unregister_name
+    #[test]
+    fn the_key_of_a_server_that_does_not_start_is_free_when_its_starter_learns_of_it() {
+        unique::<()>(async |registry, _| {
+            let via = || registry::via(&registry, "hello");
+            let error = agent::start(|| -> i32 { panic!("oops") }).via(via()).await.unwrap_err();
+            assert!(error.to_string().contains("oops"), "{error}");
+            let agent = agent::start(|| 0).via(via()).await.unwrap();
+            assert_eq!(registry::lookup(&registry, &"hello"), [(agent.pid(), ())]);
+        });
+    }
+
     // "uses value provided in via"
     #[test]
     fn a_via_carries_a_value() {
@@ -554,8 +799,8 @@ mod duplicate {
 
     // "dispatches to multiple keys in parallel"
     #[test]
-    fn a_parallel_dispatch_runs_in_tasks_when_there_are_partitions() {
-        duplicate(async |registry, partitions| {
+    fn a_parallel_dispatch_runs_in_tasks_when_there_are_partitions_to_go_through() {
+        let body = async |registry: Registry<&'static str, i32>, partitions: usize| {
             let parent = me();
             registry::dispatch_parallel(&registry, &"hello", |_| unreachable!("nobody is there")).await;
             for (key, value) in [("hello", 1), ("hello", 2), ("world", 3)] {
@@ -567,7 +812,32 @@ mod duplicate {
             };
             registry::dispatch_parallel(&registry, &"hello", publish).await;
             assert_eq!(format!("{:?}", process::flush()), "[1, 2]");
-        });
+        };
+        for_each(registry::duplicate, body);
+        let in_one_partition = async |registry, _| body(registry, 1).await;
+        for_each(|name| registry::duplicate(name).partition_by_key(), in_one_partition);
+    }
+
+    // Registry.start_link: "{:duplicate, :key} … only need to check a single partition"
+    #[test]
+    fn partitioned_by_key_all_under_a_key_come_in_one_dispatch() {
+        for (by_key, most) in [(true, 1), (false, 8)] {
+            check(async {
+                let plan = registry::duplicate::<&str, ()>(fresh("topics")).partitions(8);
+                let plan = if by_key { plan.partition_by_key() } else { plan };
+                let registry = plan.start_link().await.unwrap();
+                for _ in 0..100 {
+                    another(&registry, "hello", ()).await;
+                }
+                let calls = AtomicUsize::new(0);
+                registry::dispatch(&registry, &"hello", |entries| {
+                    assert!(!entries.is_empty());
+                    calls.fetch_add(1, Ordering::Relaxed);
+                });
+                assert_eq!(calls.into_inner(), most);
+                assert_eq!(registry::lookup(&registry, &"hello").len(), 100);
+            });
+        }
     }
 
     #[test]
