@@ -123,45 +123,131 @@ fn a_link_made_again_after_unlink_holds() {
     });
 }
 
-/// OTP's table of exit signals: what becomes of a receiver, by whether it traps and by the reason.
+/// Where an exit signal comes from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Origin {
+    /// `process::exit`, called by a stranger.
+    Stranger,
+    /// `process::exit`, called by a linked process, which lives on.
+    Linked,
+    /// `process::exit`, called by the receiver.
+    Itself,
+    /// The end of a linked process.
+    Link,
+    /// The end of a process whose link was taken back.
+    Unlinked,
+}
+
+/// What an exit signal does to its receiver.
+#[derive(Clone, Debug, PartialEq)]
+enum Effect {
+    Ignored,
+    Message(ExitReason),
+    Ends(ExitReason),
+}
+
+/// The rules of the Erlang reference manual, "Receiving Exit Signals", in their order.
+fn effect(origin: Origin, traps: bool, reason: ExitReason) -> Effect {
+    let is_request = matches!(origin, Origin::Stranger | Origin::Linked | Origin::Itself);
+    match reason {
+        _ if origin == Origin::Unlinked => Effect::Ignored,
+        ExitReason::Kill if is_request => Effect::Ends(ExitReason::Killed),
+        reason if traps => Effect::Message(reason),
+        ExitReason::Normal if origin == Origin::Itself => Effect::Ends(ExitReason::Normal),
+        ExitReason::Normal => Effect::Ignored,
+        reason => Effect::Ends(reason),
+    }
+}
+
+/// One of each kind.
+fn reasons() -> Vec<ExitReason> {
+    let panic = crabtree::Panic {
+        message: "boom".into(),
+        location: String::new(),
+    };
+    vec![
+        ExitReason::Normal,
+        ExitReason::Shutdown,
+        ExitReason::shutdown_with("move"),
+        ExitReason::Kill,
+        ExitReason::Killed,
+        ExitReason::NoProc,
+        ExitReason::Panic(panic.into()),
+        ExitReason::other(("a", "value")),
+    ]
+}
+
+/// Sends one exit signal, and says what it did to the receiver, and that others learn of the same reason.
+async fn observed(origin: Origin, traps: bool, reason: ExitReason) -> Effect {
+    process::flag(Flag::TrapExit, true);
+    let tester = me();
+    let receiver = spawn_link(async move {
+        process::flag(Flag::TrapExit, traps);
+        let source = receive! { source: Option<Pid> => source };
+        if let Some(source) = source {
+            process::link(source);
+        }
+        if origin == Origin::Unlinked {
+            source.into_iter().for_each(process::unlink);
+        }
+        send(tester, "ready");
+        if origin == Origin::Itself {
+            let reason = receive! { reason: ExitReason => reason };
+            process::exit(me(), reason);
+        }
+        let Exit { from, reason } = receive! { exit: Exit => exit };
+        send(tester, (from, reason));
+        std::future::pending::<()>().await
+    });
+    let source = spawn(async move {
+        let reason = receive! { reason: ExitReason => reason };
+        match origin {
+            Origin::Link | Origin::Unlinked => exit(reason),
+            _ => process::exit(receiver, reason),
+        }
+        std::future::pending::<()>().await
+    });
+    let is_linked = matches!(origin, Origin::Linked | Origin::Link | Origin::Unlinked);
+    send(receiver, is_linked.then_some(source));
+    receive! { "ready" => () }
+    process::sleep(ms(1)).await;
+    send(if origin == Origin::Itself { receiver } else { source }, reason);
+    process::sleep(ms(1)).await;
+
+    let expected_source = if origin == Origin::Itself { receiver } else { source };
+    receive! {
+        (from, reason): (Pid, ExitReason) => {
+            assert_eq!(from, expected_source);
+            assert!(process::is_alive(receiver));
+            Effect::Message(reason)
+        }
+        Exit { from, reason } if from == receiver => {
+            assert!(!process::is_alive(receiver));
+            // Those who are linked to the source learn what the receiver ended with, not what was sent.
+            if origin == Origin::Linked {
+                assert_eq!(process::is_alive(source), reason.is_normal());
+            }
+            Effect::Ends(reason)
+        }
+        after ms(0) => {
+            assert!(process::is_alive(receiver));
+            assert_eq!(process::info(receiver).unwrap().message_queue_len, 0);
+            Effect::Ignored
+        }
+    }
+}
+
 #[test]
 fn exit_signals_have_the_effects_of_otps_table() {
-    #[derive(Debug, PartialEq)]
-    enum Effect {
-        Ignored,
-        Message(ExitReason),
-        Ends(ExitReason),
-    }
-    use Effect::{Ends, Ignored, Message};
-    let boom = ExitReason::from("boom");
-    let table = [
-        (false, ExitReason::Normal, Ignored),
-        (false, boom.clone(), Ends(boom.clone())),
-        (false, ExitReason::Shutdown, Ends(ExitReason::Shutdown)),
-        (false, ExitReason::Kill, Ends(ExitReason::Killed)),
-        (true, ExitReason::Normal, Message(ExitReason::Normal)),
-        (true, boom.clone(), Message(boom)),
-        (true, ExitReason::Shutdown, Message(ExitReason::Shutdown)),
-        (true, ExitReason::Kill, Ends(ExitReason::Killed)),
-    ];
-    for (traps, reason, expected) in table {
-        let seen = check(async {
-            let parent = me();
-            let child = spawn(async move {
-                process::flag(Flag::TrapExit, traps);
-                send(parent, "ready");
-                receive! { Exit { reason, .. } => send(parent, reason) }
-            });
-            receive! { "ready" => () }
-            process::exit(child, reason.clone());
-            let watched = process::monitor(child);
-            receive! {
-                reason: ExitReason => Message(reason),
-                Down { monitor, reason, .. } if monitor == watched => Ends(reason),
-                after secs(1) => Ignored,
+    use Origin::{Itself, Link, Linked, Stranger, Unlinked};
+    for origin in [Stranger, Linked, Itself, Link, Unlinked] {
+        for traps in [false, true] {
+            for reason in reasons() {
+                let seen = check(observed(origin, traps, reason.clone()));
+                let expected = effect(origin, traps, reason.clone());
+                assert_eq!(seen, expected, "{origin:?}, traps: {traps}, reason: {reason}");
             }
-        });
-        assert_eq!(seen, expected, "traps: {traps}, reason: {reason}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod io;
 mod partition_supervisor;
 mod process;
 mod registry;
+mod signal;
 mod supervision;
 mod supervisor;
 mod supervisor_restarts;
