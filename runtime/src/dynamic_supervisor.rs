@@ -19,7 +19,7 @@
 //! let error = dynamic_supervisor::start_child(sup, download()).await.unwrap_err();
 //! assert!(error.to_string().contains("has its 2 children already"));
 //!
-//! dynamic_supervisor::terminate_child(sup, first.unwrap()).await?;
+//! dynamic_supervisor::terminate_child(sup, first).await?;
 //! assert_eq!(supervisor::count_children(sup).await?.active, 1);
 //! # supervisor::stop(sup).await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -69,7 +69,7 @@ use crate::name::Name;
 use crate::pid::Pid;
 use crate::supervisor::{
     Change, ChildError, ChildSpec, Extra, GetChildspec, Kind, Options, Plan, SupervisorRef, Which, ask, made, making,
-    options, start,
+    options, start, started,
 };
 pub use crate::supervisor::{count_children, stop, which_children};
 use parking_lot::Mutex;
@@ -243,14 +243,15 @@ where
     })
 }
 
-/// Starts a child. `None` says that its `init` returned ignore. Its id is what lists and pictures call it; several children can
+/// Starts a child. Its id is what lists and pictures call it; several children can
 /// have the same.
 ///
 /// # Errors
 /// [`ChildError`]: there are `max_children` already, the child did not start, it is
-/// [significant](ChildSpec::significant), or the supervisor did not answer.
-pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
-    ask(supervisor, "dynamic_supervisor::start_child", Change::Start(spec)).await?
+/// [significant](ChildSpec::significant), or the supervisor did not answer. A child whose `init` ignored is
+/// [`StartError::Ignore`].
+pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Result<Pid, ChildError> {
+    started(ask(supervisor, "dynamic_supervisor::start_child", Change::Start(spec)).await?)
 }
 
 /// Stops a child and forgets it. One that is about to be restarted is known by the pid that it had.
@@ -264,8 +265,8 @@ pub async fn terminate_child(supervisor: impl Destination, child: impl Into<Pid>
         "dynamic_supervisor::terminate_child",
         Change::Terminate(which),
     )
-    .await??;
-    Ok(())
+    .await?
+    .map(drop)
 }
 
 /// Asks a supervisor for the specification of a child, as it restarts it.

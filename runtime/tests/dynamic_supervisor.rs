@@ -16,7 +16,7 @@ fn child() -> ChildSpec {
 }
 
 async fn start(sup: SupervisorRef, spec: ChildSpec) -> Pid {
-    dynamic_supervisor::start_child(sup, spec).await.unwrap().unwrap()
+    dynamic_supervisor::start_child(sup, spec).await.unwrap()
 }
 
 #[test]

@@ -22,8 +22,33 @@ pub struct Server<S> {
 }
 
 impl<S> Server<S> {
-    /// A server that is known to run there.
-    pub(crate) fn at(pid: Pid) -> Server<S> {
+    /// The server of type `S` that runs as that process, for example as a child that a
+    /// [dynamic supervisor](crate::dynamic_supervisor::start_child) started.
+    ///
+    /// If the process is not an `S`, it treats requests like any message that it does not know.
+    ///
+    /// ```
+    /// # crabtree::run(async {
+    /// use crabtree::prelude::*;
+    /// # #[derive(Debug)]
+    /// # struct Counter(i64);
+    /// # impl GenServer for Counter {
+    /// #     type Args = i64;
+    /// #     async fn init(n: i64) -> Init<Self> { Init::ok(Counter(n)) }
+    /// # }
+    /// # #[derive(Debug)]
+    /// # struct Get;
+    /// # impl HandleCall<Get> for Counter {
+    /// #     type Reply = i64;
+    /// #     async fn handle_call(&mut self, _: Get, _: Caller<i64>) -> Reply<i64> { Reply::reply(self.0) }
+    /// # }
+    /// let counters = DynamicSupervisor::new().start_link().await?;
+    /// let pid = dynamic_supervisor::start_child(counters, Counter::child_spec(7)).await?;
+    /// assert_eq!(gen_server::call(Server::<Counter>::at(pid), Get).await?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn at(pid: Pid) -> Server<S> {
         Server {
             pid,
             _server: PhantomData,

@@ -403,7 +403,7 @@ where
     answer.map_err(|error| failed(pid.to_string(), error.cause))
 }
 
-/// Adds a child after those that are there, and starts it. `None` says that its `init` returned ignore.
+/// Adds a child after those that are there, and starts it.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -422,9 +422,10 @@ where
 ///
 /// # Errors
 /// [`ChildError`]: the id is in use, the child did not start, or the supervisor did not answer. It waits for the child as
-/// long as the child's start takes.
-pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
-    change(supervisor, "supervisor::start_child", Change::Start(spec)).await
+/// long as the child's start takes. A child whose `init` ignored is [`StartError::Ignore`], and is kept all the same, without
+/// a process, unless it is temporary.
+pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Result<Pid, ChildError> {
+    started(ask(supervisor, "supervisor::start_child", Change::Start(spec)).await?)
 }
 
 /// Stops a child, which stays in the list unless it is temporary. Nobody restarts it but [`restart_child`], or a strategy
@@ -434,16 +435,16 @@ pub async fn start_child(supervisor: impl Destination, spec: ChildSpec) -> Resul
 /// [`ChildError`] when no child has that id, or the supervisor did not answer.
 pub async fn terminate_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<(), ChildError> {
     let which = Which::Id(id.into());
-    change(supervisor, "supervisor::terminate_child", Change::Terminate(which)).await?;
-    Ok(())
+    let stopped = ask(supervisor, "supervisor::terminate_child", Change::Terminate(which)).await?;
+    stopped.map(drop)
 }
 
-/// Starts a child again that does not run. `None` says that its `init` returned ignore.
+/// Starts a child again that does not run.
 ///
 /// # Errors
 /// [`ChildError`] when no child has that id, it runs, it did not start, or the supervisor did not answer.
-pub async fn restart_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<Option<Pid>, ChildError> {
-    change(supervisor, "supervisor::restart_child", Change::Restart(id.into())).await
+pub async fn restart_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<Pid, ChildError> {
+    started(ask(supervisor, "supervisor::restart_child", Change::Restart(id.into())).await?)
 }
 
 /// Forgets a child that does not run.
@@ -451,8 +452,8 @@ pub async fn restart_child(supervisor: impl Destination, id: impl Into<Name>) ->
 /// # Errors
 /// [`ChildError`] when no child has that id, it runs, or the supervisor did not answer.
 pub async fn delete_child(supervisor: impl Destination, id: impl Into<Name>) -> Result<(), ChildError> {
-    change(supervisor, "supervisor::delete_child", Change::Delete(id.into())).await?;
-    Ok(())
+    let deleted = ask(supervisor, "supervisor::delete_child", Change::Delete(id.into())).await?;
+    deleted.map(drop)
 }
 
 /// Asks a supervisor for the specification of a child, as it restarts it.
@@ -464,8 +465,9 @@ pub async fn get_childspec(supervisor: impl Destination, id: impl Into<Name>) ->
     ask(supervisor, "supervisor::get_childspec", GetChildspec(which)).await?
 }
 
-async fn change(supervisor: impl Destination, function: &str, change: Change) -> Result<Option<Pid>, ChildError> {
-    ask(supervisor, function, change).await?
+/// The process of a child that was started, or that it has none.
+pub(crate) fn started(child: Result<Option<Pid>, ChildError>) -> Result<Pid, ChildError> {
+    child?.ok_or(ChildError::Start(StartError::Ignore))
 }
 
 /// Ends a supervisor of any kind: its children stop, the last first or, in a dynamic one, all at once; then it ends with

@@ -125,11 +125,10 @@ pub(super) async fn start_child(
         cause: CallFailure::NoSuchName,
     })?;
     match dynamic_supervisor::start_child(pid, child).await {
-        Ok(child) => Ok(child.expect("a task never tells its supervisor to ignore it")),
         Err(ChildError::Call(error)) => Err(ChildError::Call(CallError {
             request: request(&pid.to_string()),
             ..error
         })),
-        Err(error) => Err(error),
+        started => started,
     }
 }

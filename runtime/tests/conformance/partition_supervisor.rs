@@ -31,7 +31,7 @@ fn children_of_many_keys_are_spread_over_dynamic_supervisors() {
         for n in 0..100 {
             let via = partition_supervisor::via("spread", format!("key {n}"));
             let pid = dynamic_supervisor::start_child(via, child("a")).await.unwrap();
-            started.insert(pid.unwrap());
+            started.insert(pid);
         }
         let mut found = BTreeSet::new();
         for partition in partition_supervisor::which_children(sup).await.unwrap() {

@@ -1,6 +1,8 @@
 //! Children for the tests of supervisors.
 
+use crabtree::gen_server::StartError;
 use crabtree::prelude::*;
+use crabtree::supervisor::ChildError;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -175,7 +177,7 @@ pub(super) async fn empty(strategy: Strategy) -> SupervisorRef {
 
 /// Adds a child that has a process.
 pub(super) async fn start(sup: SupervisorRef, spec: ChildSpec) -> Pid {
-    crabtree::supervisor::start_child(sup, spec).await.unwrap().unwrap()
+    crabtree::supervisor::start_child(sup, spec).await.unwrap()
 }
 
 /// Ends the supervisor as its own would.
@@ -184,4 +186,9 @@ pub(super) async fn shut_down(sup: SupervisorRef) {
     let watched = process::monitor(sup);
     process::exit(sup, ExitReason::Shutdown);
     assert_eq!(end(watched).await, ExitReason::Shutdown);
+}
+
+/// What the starter of a child learns whose `init` ignored.
+pub(super) fn ignored() -> ChildError {
+    ChildError::Start(StartError::Ignore)
 }

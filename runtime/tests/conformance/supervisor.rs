@@ -2,7 +2,8 @@
 
 use super::check;
 use super::supervision::{
-    Step, child, counts, crash, empty, end, end_with, lives_on, pid, pids, scripted, shut_down, slow, start, supervisor,
+    Step, child, counts, crash, empty, end, end_with, ignored, lives_on, pid, pids, scripted, shut_down, slow, start,
+    supervisor,
 };
 use crabtree::gen_server::{CallFailure, StartError};
 use crabtree::prelude::*;
@@ -222,7 +223,9 @@ fn a_child_is_added_terminated_restarted_and_deleted() {
         let running = supervisor::delete_child(sup, "Stack").await;
         assert!(matches!(running, Err(ChildError::Running { pid, .. }) if pid == stack));
         assert_eq!(supervisor::terminate_child(sup, "Stack").await, Ok(()));
-        assert!(supervisor::restart_child(sup, "Stack").await.unwrap().is_some());
+        assert!(process::is_alive(
+            supervisor::restart_child(sup, "Stack").await.unwrap()
+        ));
         assert_eq!(supervisor::terminate_child(sup, "Stack").await, Ok(()));
         assert_eq!(supervisor::delete_child(sup, "Stack").await, Ok(()));
         supervisor::stop(sup).await.unwrap();
@@ -267,7 +270,7 @@ fn a_child_that_ignores_is_kept_without_a_process() {
     check(async {
         let sup = empty(Strategy::OneForOne).await;
         let ignoring = scripted("child1", [Step::Ignore]);
-        assert_eq!(supervisor::start_child(sup, ignoring).await, Ok(None));
+        assert_eq!(supervisor::start_child(sup, ignoring).await, Err(ignored()));
         let second = start(sup, child("child2")).await;
         assert_eq!(pids(sup).await, [None, Some(second)]);
         assert_eq!(counts(sup).await, [2, 1, 0, 2]);
@@ -293,7 +296,7 @@ fn a_temporary_child_that_ignores_when_it_is_added_is_not_kept() {
     check(async {
         let sup = empty(Strategy::OneForOne).await;
         let ignoring = scripted("child1", [Step::Ignore]).restart(Restart::Temporary);
-        assert_eq!(supervisor::start_child(sup, ignoring).await, Ok(None));
+        assert_eq!(supervisor::start_child(sup, ignoring).await, Err(ignored()));
         start(sup, child("child2").restart(Restart::Temporary)).await;
         assert_eq!(counts(sup).await, [1, 1, 0, 1]);
     });
@@ -310,7 +313,9 @@ fn a_child_whose_restart_failed_can_be_restarted_later() {
         let error = supervisor::restart_child(sup, "child1").await.unwrap_err();
         assert!(matches!(error, ChildError::Start(_)), "{error}");
         assert_eq!(pids(sup).await, [None]);
-        assert!(supervisor::restart_child(sup, "child1").await.unwrap().is_some());
+        assert!(process::is_alive(
+            supervisor::restart_child(sup, "child1").await.unwrap()
+        ));
     });
 }
 
@@ -457,7 +462,7 @@ fn children_are_administered_by_their_ids() {
         let present = supervisor::start_child(sup, child("child1")).await;
         assert_eq!(present, Err(ChildError::AlreadyPresent("child1".into())));
 
-        let second = supervisor::restart_child(sup, "child1").await.unwrap().unwrap();
+        let second = supervisor::restart_child(sup, "child1").await.unwrap();
         assert_eq!((pids(sup).await, counts(sup).await), (vec![Some(second)], [1, 1, 0, 1]));
         for error in [
             supervisor::restart_child(sup, "child1").await.unwrap_err(),
