@@ -34,6 +34,7 @@
 //! - [`registry`]: processes under keys, alone or many under one.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
+//! - [`trace`]: who says what to whom, around a piece of code or on the whole node.
 //! - [`application`]: trees that are started and stopped as one, in the order of what they need.
 //! - [`io`]: where the output of processes goes and their input comes from. [`file`](mod@file): files as such devices.
 //! - [`system`]: the node as a whole: schedulers, clocks, unique numbers.
@@ -103,6 +104,7 @@ pub mod system;
 pub mod task;
 mod threads;
 mod timer;
+pub mod trace;
 
 #[cfg(not(rust_analyzer))]
 pub use crabtree_macros::receive;

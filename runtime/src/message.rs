@@ -30,6 +30,8 @@ pub(crate) struct Header {
     kind: &'static Kind,
     /// The serial of the addressee: a process that took over the addressee's place must not see the message.
     pub(crate) serial: u32,
+    /// The mark of a message that is traced; see [`crate::trace`]. Zero is none.
+    pub(crate) stamp: u32,
     /// Set when the message is the answer to a call that waits under this reference.
     pub(crate) alias: Option<Ref>,
 }
@@ -108,6 +110,7 @@ impl Message {
                 next: ptr::null_mut(),
                 kind: const { &T::KIND },
                 serial: 0,
+                stamp: 0,
                 alias: None,
             },
             value: ManuallyDrop::new(value),

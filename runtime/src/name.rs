@@ -1,6 +1,7 @@
 //! Names: short strings for processes, children and dictionary keys, and the node's register of them.
 
 use crate::pid::Pid;
+use crate::trace::{self, Kind};
 use parking_lot::RwLock;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -208,6 +209,9 @@ impl Names {
                 owner,
             }),
             None => {
+                if trace::is_on() {
+                    trace::named(Kind::Register, pid, name);
+                }
                 pids.insert(name.clone(), pid);
                 Ok(())
             }

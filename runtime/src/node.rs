@@ -9,6 +9,7 @@ use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
 use crate::threads;
 use crate::timer::{Senders, Timers};
+use crate::trace::Tracer;
 use crate::{application, io};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub(crate) struct Node {
     pub(crate) senders: Senders,
     pub(crate) turns: Turns,
     pub(crate) watchdog: Watchdog,
+    pub(crate) tracer: Tracer,
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
     pub(crate) counters: Counters,
@@ -63,6 +65,7 @@ impl Node {
             senders: Senders::default(),
             turns: Turns::default(),
             watchdog: Watchdog::new(),
+            tracer: Tracer::default(),
             user,
             counters: Counters::new(),
             applications: application::Controller::default(),

@@ -13,5 +13,5 @@ pub use crate::task::supervisor::TaskSupervisor;
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
     application, dynamic_supervisor, exit, file, gen_server, io, kino, me, ms, partition_supervisor, process, receive,
-    registry, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, system, task,
+    registry, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, system, task, trace,
 };

@@ -295,6 +295,14 @@ pub fn last_panic() -> Option<PanicInfo> {
     LAST_PANIC.take()
 }
 
+/// Runs `f`; the last panic before it stays the last one, whatever panics within.
+pub(crate) fn keeping_last_panic<R>(f: impl FnOnce() -> R) -> R {
+    let before = LAST_PANIC.take();
+    let result = f();
+    LAST_PANIC.set(before);
+    result
+}
+
 /// Makes panics of processes quiet: they become exit reasons and crash reports. Others go where they went before.
 pub(crate) fn install_panic_hook() {
     static INSTALLED: Once = Once::new();

@@ -102,6 +102,7 @@ pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link,
 pub(crate) use client::{Place, call_any, stop_any};
 pub(crate) use error::short_type_name;
 pub use error::{CallError, CallFailure, StartError};
+pub(crate) use request::{Asked, asked};
 pub use returns::{Caller, Init, Next, Reply, Timeout};
 pub(crate) use server::unknown;
 use std::fmt::Debug;

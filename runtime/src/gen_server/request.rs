@@ -2,6 +2,7 @@
 
 use super::callbacks::Callback;
 use super::returns::{Caller, Next};
+use super::system::System;
 use super::{GenServer, HandleCall, HandleCast};
 use crate::message::{Message, Term};
 use crate::pid::Pid;
@@ -45,8 +46,31 @@ impl fmt::Debug for Request {
     }
 }
 
+/// What a message asks of a server, as traces show it.
+pub(crate) struct Asked<'a> {
+    pub(crate) type_name: &'static str,
+    pub(crate) value: &'a dyn fmt::Debug,
+}
+
+/// What the message asks of a server; `None` when it is no request.
+pub(crate) fn asked(message: &Message) -> Option<Asked<'_>> {
+    if let Some(request) = message.downcast_ref::<Request>() {
+        return Some(Asked {
+            type_name: request.name,
+            value: request.body.message(),
+        });
+    }
+    message.downcast_ref::<System>().map(|request| Asked {
+        type_name: message.type_name(),
+        value: request,
+    })
+}
+
 /// A message together with its handler.
 trait Body: fmt::Debug + Send {
+    /// The message alone.
+    fn message(&self) -> &dyn fmt::Debug;
+
     /// `server` has the type that the request is meant for.
     fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>>;
 }
@@ -115,6 +139,10 @@ where
     S: HandleCall<M>,
     M: Term,
 {
+    fn message(&self) -> &dyn fmt::Debug {
+        &self.message
+    }
+
     fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
         Some(Box::pin(async move {
@@ -160,6 +188,10 @@ where
     S: HandleCast<M>,
     M: Term,
 {
+    fn message(&self) -> &dyn fmt::Debug {
+        &self.message
+    }
+
     fn handle(self: Box<Self>, server: &mut dyn Any, _describe: bool) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
         Some(Box::pin(async move {

@@ -6,13 +6,14 @@
 use super::attached::Attached;
 use super::current::{self, Current};
 use super::origin::Place;
-use super::record::{Answer, deliver, reply, send_signal};
+use super::record::{Answer, ask, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
 use crate::ExitReason;
 use crate::message::{Message, Term};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
+use crate::trace;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(crate) async fn call(
     request: impl FnOnce(Origin) -> Message,
 ) -> Result<Message, Failure> {
     // To a dead server nothing needs to be sent: its `Down` is on the way.
-    call_with(to, timeout, |origin| drop(deliver(to, request(origin)))).await
+    call_with(to, timeout, |origin| drop(ask(to, origin.alias, request(origin)))).await
 }
 
 /// Like [`call`], for a request that is not a message: `ask` makes it.
@@ -127,9 +128,19 @@ impl Call {
             Some(answer)
         });
         let result = match answer.flatten() {
-            Some(Answer::Reply(message)) => Ok(message),
+            Some(Answer::Reply(message)) => {
+                if trace::is_on() {
+                    trace::received(self.caller.pid, trace::stamp(self.caller.pid, &message));
+                }
+                Ok(message)
+            }
             Some(Answer::Down(reason)) => Err(Failure::Down(reason)),
-            _ if deadline.is_some_and(|deadline| deadline <= Instant::now()) => Err(Failure::Timeout),
+            _ if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                if trace::is_on() {
+                    trace::timeout(self.caller.pid, self.to, self.alias);
+                }
+                Err(Failure::Timeout)
+            }
             _ => return Poll::Pending,
         };
         budget.made_progress();

@@ -10,6 +10,7 @@ use crate::message::Message;
 use crate::name::{Name, NoSuchName, RegisterError};
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
+use crate::trace::{self, Kind};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
@@ -236,6 +237,9 @@ pub fn unregister(name: impl Into<Name>) -> Result<(), NoSuchName> {
         record.update(pid, |state| {
             let had = state.name() == Some(&name);
             if had {
+                if trace::is_on() {
+                    trace::named(Kind::Unregister, pid, &name);
+                }
                 node().names.remove(&name);
                 state.extras_mut().name = None;
             }

@@ -21,7 +21,7 @@ use crate::pid::{Pid, Ref};
 use crate::process::{Down, Exit};
 use crate::registry::AnyTables;
 use crate::timer;
-use crate::{ExitReason, supervisor};
+use crate::{ExitReason, supervisor, trace};
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::Cell;
@@ -453,6 +453,15 @@ impl Record {
         Some(result)
     }
 
+    /// The state as it was left, for a look at it; `None` when `me` is not alive, or the lock must not be waited for.
+    pub(crate) fn peek<R>(&self, me: Pid, read: impl FnOnce(&State) -> R) -> Option<R> {
+        let state = match SHOWING.get() {
+            true => self.state.try_lock()?,
+            false => self.state.lock(),
+        };
+        (state.phase == Phase::Alive && self.serial() == me.serial()).then(|| read(&state))
+    }
+
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
     fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
         let batch = self.queue.take();
@@ -520,6 +529,9 @@ impl Record {
     /// Ends the process `me`: frees its name, tells its links and watchers, drops what it had, and gives the record
     /// back. The process's own future is gone by now.
     pub(crate) fn finish(&self, me: Pid, reason: ExitReason) {
+        if trace::is_on() {
+            trace::exited(me, &reason);
+        }
         let (unread, state) = self.close();
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
@@ -625,12 +637,29 @@ fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
 ///
 /// # Errors
 /// Gives it back when there is no such process.
-pub(crate) fn deliver(to: Pid, mut message: Message) -> Result<(), Message> {
+pub(crate) fn deliver(to: Pid, message: Message) -> Result<(), Message> {
+    deliver_as(to, message, None)
+}
+
+/// Like [`deliver`], for the request of the call whose answer comes under `alias`.
+pub(crate) fn ask(to: Pid, alias: Ref, message: Message) -> Result<(), Message> {
+    deliver_as(to, message, Some(alias))
+}
+
+fn deliver_as(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), Message> {
     message.header_mut().serial = to.serial();
-    match node().table.get(to) {
+    if trace::is_on() {
+        trace::sending(to, &mut message, call);
+    }
+    let delivered = match node().table.get(to) {
         Some(record) => record.push(message),
         None => Err(message),
-    }
+    };
+    delivered.inspect_err(|message| {
+        if trace::is_on() {
+            trace::lost(message);
+        }
+    })
 }
 
 /// Sends a signal; when there is no such process, its answer comes back at once.

@@ -7,6 +7,7 @@ use crate::ExitReason;
 use crate::message::Message;
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid, Ref};
+use crate::trace::{self, Kind};
 
 /// The message that an exit signal becomes in a process that traps exits.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +61,9 @@ pub fn link(pid: impl Into<Pid>) {
     }
     let before = process.record.lock().relations_mut().links.insert(pid, Link::Active);
     if before != Some(Link::Active) {
+        if trace::is_on() {
+            trace::related(Kind::Link, process.pid, pid);
+        }
         send_signal(pid, Signal::Link { from: process.pid });
     }
 }
@@ -94,6 +98,9 @@ pub fn unlink(pid: impl Into<Pid>) {
         link.map(|link| *link = Link::Unlinking(id)).is_some()
     });
     if active == Some(true) {
+        if trace::is_on() {
+            trace::related(Kind::Unlink, process.pid, pid);
+        }
         send_signal(pid, Signal::Unlink { from: process.pid, id });
     }
 }
@@ -129,6 +136,9 @@ pub fn monitor(pid: impl Into<Pid>) -> MonitorRef {
 
 /// Has `process` watch `pid` under a reference that is new.
 pub(super) fn watch(process: &Current, pid: Pid, monitor: Ref) {
+    if trace::is_on() {
+        trace::related(Kind::Monitor, process.pid, pid);
+    }
     process.record.lock().relations_mut().monitors.insert(monitor, pid);
     let from = process.pid;
     send_signal(pid, Signal::Monitor { from, monitor });
@@ -167,6 +177,9 @@ pub fn demonitor(monitor: MonitorRef) -> bool {
     }
     drop(state);
     if let Some(pid) = watched {
+        if trace::is_on() {
+            trace::related(Kind::Demonitor, process.pid, pid);
+        }
         send_signal(pid, Signal::Demonitor { monitor: monitor.0 });
     }
     watched.is_some()

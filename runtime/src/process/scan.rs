@@ -6,6 +6,7 @@ use super::origin::Place;
 use super::record::State;
 use crate::message::Message;
 use crate::timer::Alarm;
+use crate::trace;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Scan {
     cursor: Cursor,
     /// Where the message is missing that `next` gave out last.
     held: Option<u64>,
+    /// The mark of that message, when it is traced.
+    stamp: u32,
 }
 
 impl Scan {
@@ -40,6 +43,7 @@ impl Scan {
             deadline: deadline(timeout),
             cursor: Cursor::default(),
             held: None,
+            stamp: 0,
         }
     }
 
@@ -58,8 +62,10 @@ impl Scan {
     }
 
     /// Puts the message back to where it was.
-    pub fn keep(&mut self, message: Message) {
+    pub fn keep(&mut self, mut message: Message) {
         if let Some(number) = self.held.take() {
+            // An arm that did not take it may have wrapped it anew.
+            message.header_mut().stamp = self.stamp;
             self.process.record.lock().inbox.put_back(number, message);
         }
     }
@@ -84,6 +90,10 @@ impl Scan {
             Some((number, message)) => {
                 budget.made_progress();
                 self.held = Some(number);
+                self.stamp = match trace::is_on() {
+                    true => trace::stamp(self.process.pid, &message),
+                    false => 0,
+                };
                 Poll::Ready(Some(message))
             }
             None if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => Poll::Ready(None),
@@ -94,6 +104,9 @@ impl Scan {
     fn settle(&mut self) {
         if self.held.take().is_some() {
             self.process.record.lock().inbox.settle();
+            if trace::is_on() {
+                trace::received(self.process.pid, self.stamp);
+            }
         }
     }
 }

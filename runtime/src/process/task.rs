@@ -9,6 +9,7 @@ use super::record::{Link, Phase, Record};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
+use crate::trace::{self, Kind};
 use crate::{ExitReason, report};
 use std::any::Any;
 use std::convert::Infallible;
@@ -93,6 +94,10 @@ pub(crate) fn begin_as<E>(
     let parent = current::get();
     record.set_priority(start.priority);
     record.begin(parent.map(|parent| parent.pid), current::group_leader(), start.origin);
+    if trace::is_on() {
+        let parent = parent.map(|parent| parent.pid);
+        trace::spawned(parent, pid, start.origin.path());
+    }
     if let Err(error) = register(pid) {
         record.finish(pid, ExitReason::Normal);
         return Err(error);
@@ -105,6 +110,12 @@ pub(crate) fn begin_as<E>(
 
 /// Links and watches a process that has begun and does not run, as `parent`.
 pub(crate) fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
+    if trace::is_on() {
+        let related = [(start.link, Kind::Link), (start.monitor.is_some(), Kind::Monitor)];
+        for (_, kind) in related.into_iter().filter(|(is, _)| *is) {
+            trace::related(kind, parent.pid, pid);
+        }
+    }
     if start.link {
         let mut state = parent.record.lock();
         state.relations_mut().links.insert(pid, Link::Active);

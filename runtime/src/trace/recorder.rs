@@ -1,0 +1,303 @@
+//! Who keeps what: captures, each a bounded ring of events.
+//!
+//! # Invariants
+//! 1. The lock of the tracer is the innermost: no other lock is taken while it is held, and no code of a user runs.
+//! 2. A number is drawn under the lock, before what it numbers takes effect. So the events of a ring are in the order of
+//!    their numbers, and none comes before what led to it.
+//! 3. [`super::is_on`] is true exactly while there is a capture.
+
+use super::Limits;
+use super::event::Kind;
+use super::payload::Text;
+use super::scope::Scope;
+use crate::name::Name;
+use crate::pid::{Pid, Ref};
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use tokio::time::Instant;
+
+/// The captures of the node.
+#[derive(Default)]
+pub(crate) struct Tracer(Mutex<Captures>);
+
+#[derive(Default)]
+struct Captures {
+    /// The number of the last event; none has the number zero.
+    last: u64,
+    running: Vec<(CaptureId, Capture)>,
+    /// The one that [`super::on`] began.
+    of_node: Option<CaptureId>,
+}
+
+/// Names a capture: the number of the event before its first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct CaptureId(u64);
+
+/// The mark of a message that is traced, in its header: the end of its number. Zero is none.
+pub(super) type Stamp = u32;
+
+/// One capture.
+pub(super) struct Capture {
+    pub(super) scope: Scope,
+    pub(super) limits: Limits,
+    pub(super) began: Instant,
+    pub(super) events: VecDeque<Recorded>,
+    /// What `events` and their texts take.
+    bytes: usize,
+    /// How many events made room for others.
+    pub(super) dropped: u64,
+    pub(super) names: HashMap<Pid, Called>,
+}
+
+/// An event as it is kept.
+#[derive(Clone)]
+pub(super) struct Recorded {
+    pub(super) number: u64,
+    pub(super) at: Instant,
+    pub(super) what: What,
+    pub(super) payload: Text,
+    pub(super) fate: Option<Fate>,
+}
+
+/// What happened, without its text.
+#[derive(Clone, Copy)]
+pub(super) struct What {
+    pub(super) kind: Kind,
+    pub(super) from: Option<Pid>,
+    pub(super) to: Option<Pid>,
+    pub(super) reference: Option<Ref>,
+    pub(super) crash: bool,
+    /// The type of a message.
+    pub(super) type_name: &'static str,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Fate {
+    Sent,
+    Received(Instant),
+    DeadLetter,
+}
+
+/// What a process is called.
+#[derive(Clone, Default)]
+pub(super) struct Called {
+    pub(super) name: Option<Name>,
+    pub(super) label: Option<Name>,
+}
+
+/// What is to be found out before an event can be recorded.
+pub(super) struct Wanted {
+    /// How long the longest text may be.
+    pub(super) payload: usize,
+    /// Whose name is not known.
+    pub(super) nameless: Vec<Pid>,
+}
+
+impl Tracer {
+    pub(super) fn begin(&self, scope: Scope, limits: Limits) -> CaptureId {
+        self.0.lock().begin(scope, limits)
+    }
+
+    pub(super) fn end(&self, id: CaptureId) -> Option<Capture> {
+        let mut captures = self.0.lock();
+        let position = captures.running.iter().position(|(running, _)| *running == id)?;
+        let (_, capture) = captures.running.remove(position);
+        super::SWITCH.store(!captures.running.is_empty(), Ordering::Relaxed);
+        Some(capture)
+    }
+
+    /// Begins the capture of the whole node, or gives the one that runs other limits.
+    pub(super) fn begin_node(&self, limits: Limits) {
+        let mut captures = self.0.lock();
+        match captures.of_node() {
+            Some(capture) => {
+                capture.limits = limits;
+                capture.make_room();
+            }
+            None => captures.of_node = Some(captures.begin(Scope::Node, limits)),
+        }
+    }
+
+    pub(super) fn end_node(&self) -> Option<Capture> {
+        let id = self.0.lock().of_node.take()?;
+        self.end(id)
+    }
+
+    /// The capture of the whole node as it is now, from the first event that is wanted.
+    pub(super) fn look(&self, wanted: impl Fn(&Recorded) -> bool) -> Option<Capture> {
+        self.0.lock().of_node().map(|capture| capture.copy(wanted))
+    }
+
+    /// Takes a process that gets a name into the captures that are about whoever has it.
+    pub(super) fn named(&self, pid: Pid, name: &Name) {
+        for (_, capture) in &mut self.0.lock().running {
+            capture.scope.named(pid, name);
+        }
+    }
+
+    /// What needs to be known of `what`; `None` when nobody wants it.
+    pub(super) fn wanted(&self, what: &What) -> Option<Wanted> {
+        let captures = self.0.lock();
+        let mut wanted: Option<Wanted> = None;
+        for (_, capture) in &captures.running {
+            if !capture.scope.wants(what) {
+                continue;
+            }
+            let wanted = wanted.get_or_insert(Wanted {
+                payload: 0,
+                nameless: Vec::new(),
+            });
+            wanted.payload = wanted.payload.max(capture.limits.payload);
+            let parties = [what.from, what.to];
+            let nameless = parties.into_iter().flatten();
+            wanted
+                .nameless
+                .extend(nameless.filter(|pid| !capture.names.contains_key(pid)));
+        }
+        wanted
+    }
+
+    /// Draws a number, and keeps the event wherever it is wanted.
+    pub(super) fn record(&self, what: What, payload: &Text, names: &[(Pid, Called)]) -> Stamp {
+        let mut captures = self.0.lock();
+        captures.last += 1;
+        let number = captures.last;
+        let at = Instant::now();
+        let fate = what.kind.is_message().then_some(Fate::Sent);
+        for (_, capture) in &mut captures.running {
+            if !capture.scope.wants(&what) {
+                continue;
+            }
+            capture.scope.happened(&what);
+            for (pid, name) in names {
+                capture.name(*pid, name.clone());
+            }
+            capture.push(Recorded {
+                number,
+                at,
+                what,
+                payload: payload.within(capture.limits.payload),
+                fate,
+            });
+        }
+        // A message whose number ends in 32 zeros goes without a mark.
+        number as Stamp
+    }
+
+    /// Notes that nobody got the message.
+    pub(super) fn lost(&self, stamp: Stamp) {
+        for (_, capture) in &mut self.0.lock().running {
+            if let Some(place) = capture.find(stamp) {
+                capture.events[place].fate = Some(Fate::DeadLetter);
+            }
+        }
+    }
+
+    /// Notes that `pid` received the message.
+    pub(super) fn received(&self, pid: Pid, stamp: Stamp) {
+        let now = Instant::now();
+        for (_, capture) in &mut self.0.lock().running {
+            let found = capture.find(stamp);
+            if let Some(Recorded { fate: Some(fate), .. }) = found.map(|place| &mut capture.events[place]) {
+                *fate = Fate::Received(now);
+            }
+            capture.scope.received(pid, found.is_some());
+        }
+    }
+
+    /// The mark of the youngest event that is like this.
+    pub(super) fn youngest(&self, like: impl Fn(&What) -> bool) -> Stamp {
+        let captures = self.0.lock();
+        let found = captures.running.iter().filter_map(|(_, capture)| {
+            let event = capture.events.iter().rev().find(|event| like(&event.what))?;
+            Some(event.number)
+        });
+        found.max().unwrap_or_default() as Stamp
+    }
+}
+
+impl Captures {
+    fn begin(&mut self, scope: Scope, limits: Limits) -> CaptureId {
+        self.last += 1;
+        let id = CaptureId(self.last);
+        self.running.push((id, Capture::new(scope, limits)));
+        super::SWITCH.store(true, Ordering::Relaxed);
+        id
+    }
+
+    fn of_node(&mut self) -> Option<&mut Capture> {
+        let id = self.of_node?;
+        let found = self.running.iter_mut().find(|(running, _)| *running == id);
+        found.map(|(_, capture)| capture)
+    }
+}
+
+impl Capture {
+    fn new(scope: Scope, limits: Limits) -> Capture {
+        Capture {
+            scope,
+            limits,
+            began: Instant::now(),
+            events: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+            names: HashMap::new(),
+        }
+    }
+
+    fn push(&mut self, event: Recorded) {
+        self.bytes += event.size();
+        self.events.push_back(event);
+        self.make_room();
+    }
+
+    /// Lets the oldest events go that are too many.
+    fn make_room(&mut self) {
+        while self.events.len() > self.limits.events || self.bytes > self.limits.bytes {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.size();
+            self.dropped += 1;
+        }
+        if self.names.len() > 2 * self.events.len() + 64 {
+            let mut names = std::mem::take(&mut self.names);
+            let seen = self.events.iter().flat_map(|event| [event.what.from, event.what.to]);
+            self.names = seen.flatten().filter_map(|pid| names.remove_entry(&pid)).collect();
+        }
+    }
+
+    fn name(&mut self, pid: Pid, called: Called) {
+        let known = self.names.entry(pid).or_default();
+        known.name = called.name.or(known.name.take());
+        known.label = called.label.or(known.label.take());
+    }
+
+    fn find(&self, stamp: Stamp) -> Option<usize> {
+        if stamp == 0 {
+            return None;
+        }
+        // The number itself: the last one that ends so. One that this capture has not seen may be newer than all of its own.
+        let newest = self.events.back()?.number;
+        let number = newest.checked_sub(u64::from((newest as Stamp).wrapping_sub(stamp)))?;
+        self.events.binary_search_by_key(&number, |event| event.number).ok()
+    }
+
+    fn copy(&self, wanted: impl Fn(&Recorded) -> bool) -> Capture {
+        let first = self.events.partition_point(|event| !wanted(event));
+        Capture {
+            scope: Scope::Node,
+            limits: self.limits,
+            began: self.began,
+            events: self.events.iter().skip(first).cloned().collect(),
+            bytes: self.bytes,
+            dropped: if first == 0 { self.dropped } else { 0 },
+            names: self.names.clone(),
+        }
+    }
+}
+
+impl Recorded {
+    fn size(&self) -> usize {
+        size_of::<Recorded>() + self.payload.text.len()
+    }
+}

@@ -1,0 +1,274 @@
+//! A trace in letters.
+
+use super::event::{Event, Fate, Kind};
+use super::value::Trace;
+use crate::pid::Pid;
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+
+/// One line for each event, repetitions folded.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = |pid: Pid| match self.lane(pid) {
+            Some(lane) if lane.called().is_some() || lane.caller => format!("{lane} {pid}"),
+            _ => pid.to_string(),
+        };
+        let mut lines = Lines::new(true, &who);
+        lines.trace(self);
+        lines.write(f)
+    }
+}
+
+impl Trace {
+    /// The list without what differs from run to run: no times and numbers, and `P1`, `P2`, … for the processes without a
+    /// name, in the order in which they appear, also within payloads. For tests that compare.
+    ///
+    /// ```
+    /// # crabtree::run(async {
+    /// use crabtree::prelude::*;
+    ///
+    /// let echo = spawn(async { receive! { (from, text): (Pid, &str) => send(from, text.to_uppercase()) } });
+    /// let (_, trace) = trace::seq((), async {
+    ///     send(echo, (me(), "hello"));
+    ///     receive! { _: String => () }
+    /// })
+    /// .await;
+    /// assert_eq!(
+    ///     trace.outline(),
+    ///     "me() → P1    INFO   (me(), \"hello\")\n\
+    ///      P1   → me()  INFO   \"HELLO\"\n"
+    /// );
+    /// # });
+    /// ```
+    pub fn outline(&self) -> String {
+        let mut aliases = Aliases::new(self);
+        let mut plain = self.clone();
+        for event in &mut plain.events {
+            // In the order of the list: the processes before what they say.
+            for pid in [event.from, event.to].into_iter().flatten() {
+                aliases.of(&pid.to_string());
+            }
+            event.payload = aliases.within(&event.payload);
+        }
+        let who = |pid: Pid| aliases.known(&pid.to_string());
+        let mut lines = Lines::new(false, &who);
+        lines.trace(&plain);
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = lines.write(&mut text);
+        text
+    }
+}
+
+/// Lines under construction: columns are as wide as the widest text in them.
+struct Lines<'a> {
+    times: bool,
+    who: &'a dyn Fn(Pid) -> String,
+    lines: Vec<Line>,
+}
+
+enum Line {
+    Event {
+        /// The frame around a repetition.
+        frame: &'static str,
+        at: String,
+        from: String,
+        to: String,
+        rest: String,
+    },
+    Note(String),
+}
+
+impl<'a> Lines<'a> {
+    fn new(times: bool, who: &'a dyn Fn(Pid) -> String) -> Lines<'a> {
+        Lines {
+            times,
+            who,
+            lines: Vec::new(),
+        }
+    }
+
+    fn trace(&mut self, trace: &Trace) {
+        if trace.cut.events > 0 {
+            self.note(format!("({} earlier events were not kept)", trace.cut.events));
+        }
+        if trace.events.is_empty() {
+            self.note("(no events)".to_owned());
+        }
+        for row in trace.rows() {
+            match (row.events, row.times) {
+                ([event], 1) => self.event(trace, "", event, 1),
+                ([event], times) => self.event(trace, "", event, times),
+                (events, times) => {
+                    self.note(format!("┌ × {times}"));
+                    events.iter().for_each(|event| self.event(trace, "│ ", event, 1));
+                    self.note("└".to_owned());
+                }
+            }
+        }
+        if trace.cut.payloads > 0 {
+            self.note(format!("({} payloads were shortened)", trace.cut.payloads));
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        self.lines.push(Line::Note(note));
+    }
+
+    fn event(&mut self, trace: &Trace, frame: &'static str, event: &Event, times: usize) {
+        let who = |pid: Option<Pid>| pid.map_or_else(String::new, self.who);
+        let what = match event.kind {
+            // Where something is spawned changes with the code around it.
+            Kind::Spawn if self.times => &event.type_name,
+            _ => &event.payload,
+        };
+        let mut rest = format!("{:<6} {}", event.kind, on_one_line(what));
+        rest.truncate(rest.trim_end().len());
+        for remark in self.remarks(trace, event, times) {
+            let _ = write!(rest, "  {remark}");
+        }
+        self.lines.push(Line::Event {
+            frame,
+            at: if self.times {
+                format!("{:.1?}", event.at)
+            } else {
+                String::new()
+            },
+            from: match event.from {
+                None => "–".to_owned(),
+                from => who(from),
+            },
+            to: who(event.to),
+            rest,
+        });
+    }
+
+    fn remarks(&self, trace: &Trace, event: &Event, times: usize) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if times > 1 {
+            remarks.push(format!("× {times}"));
+        }
+        let first = event
+            .pair
+            .and_then(|pair| trace.event(pair))
+            .filter(|pair| pair.number < event.number);
+        if let (Some(first), Some(latency)) = (first, event.latency) {
+            let late = first.pair != Some(event.number);
+            let word = if late { "too late, after" } else { "after" };
+            match self.times || late {
+                true if self.times => remarks.push(format!("{word} {latency:.1?}")),
+                _ if late => remarks.push("too late".to_owned()),
+                _ => {}
+            }
+        } else if event.fate == Some(Fate::DeadLetter) {
+            remarks.push("dead letter".to_owned());
+        }
+        if event.crash && event.kind == Kind::Exited {
+            remarks.push("crash".to_owned());
+        }
+        remarks
+    }
+
+    fn write(&self, out: &mut impl Write) -> fmt::Result {
+        let widths = self.lines.iter().fold([0; 3], |widths, line| match line {
+            Line::Event { at, from, to, .. } => {
+                let needs = [at, from, to].map(|text| text.chars().count());
+                [0, 1, 2].map(|column| widths[column].max(needs[column]))
+            }
+            Line::Note(_) => widths,
+        });
+        for line in &self.lines {
+            match line {
+                Line::Note(note) => writeln!(out, "{note}")?,
+                Line::Event {
+                    frame,
+                    at,
+                    from,
+                    to,
+                    rest,
+                } => {
+                    let gap = if self.times { "  " } else { "" };
+                    let arrow = if to.is_empty() { " " } else { "→" };
+                    let [w_at, w_from, w_to] = widths;
+                    writeln!(
+                        out,
+                        "{frame}{at:>w_at$}{gap}{from:<w_from$} {arrow} {to:<w_to$}  {rest}"
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A `Debug` may write what breaks a list.
+fn on_one_line(text: &str) -> String {
+    let visible = |character: char| if character.is_control() { ' ' } else { character };
+    text.chars().map(visible).collect()
+}
+
+/// Stable words for what is numbered anew in each run.
+struct Aliases {
+    known: HashMap<String, String>,
+    pids: usize,
+    refs: usize,
+}
+
+impl Aliases {
+    fn new(trace: &Trace) -> Aliases {
+        let named = trace.lanes.iter().filter(|lane| lane.called().is_some() || lane.caller);
+        Aliases {
+            known: named.map(|lane| (lane.pid.to_string(), lane.to_string())).collect(),
+            pids: 0,
+            refs: 0,
+        }
+    }
+
+    fn known(&self, identifier: &str) -> String {
+        self.known.get(identifier).cloned().unwrap_or_default()
+    }
+
+    fn of(&mut self, identifier: &str) -> String {
+        if !self.known.contains_key(identifier) {
+            let alias = if identifier.starts_with('#') {
+                self.refs += 1;
+                format!("#Ref{}", self.refs)
+            } else {
+                self.pids += 1;
+                format!("P{}", self.pids)
+            };
+            self.known.insert(identifier.to_owned(), alias);
+        }
+        self.known(identifier)
+    }
+
+    /// The text with each pid and each reference in it replaced.
+    fn within(&mut self, text: &str) -> String {
+        let mut replaced = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(['<', '#']) {
+            replaced.push_str(&rest[..start]);
+            rest = &rest[start..];
+            match identifier(rest) {
+                Some(identifier) => {
+                    replaced.push_str(&self.of(identifier));
+                    rest = &rest[identifier.len()..];
+                }
+                None => {
+                    replaced.push_str(&rest[..1]);
+                    rest = &rest[1..];
+                }
+            }
+        }
+        replaced + rest
+    }
+}
+
+/// The pid `<0.1.0>` or the reference `#Ref<0.1>` that the text begins with.
+fn identifier(text: &str) -> Option<&str> {
+    let numbers = text.strip_prefix("#Ref<0.").or_else(|| text.strip_prefix("<0."))?;
+    let length = numbers.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+    numbers[length..]
+        .starts_with('>')
+        .then(|| &text[..text.len() - numbers.len() + length + 1])
+}
