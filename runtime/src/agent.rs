@@ -21,6 +21,48 @@
 //! In the agent: nobody else is served meanwhile. So what takes long is better done in the client, on a copy; and a
 //! function that panics ends the agent, not the client, which gets the panic as an error.
 //!
+//! # As a module
+//! Who uses an agent need not know that it is one: functions with names of their own make a module of it.
+//!
+//! ```
+//! mod fibonacci_store {
+//!     use crabtree::agent::{self, Agent};
+//!     use crabtree::gen_server::{CallError, StartError};
+//!     use crabtree::prelude::*;
+//!
+//!     const NAME: &str = "FibonacciStore";
+//!     type State = [u64; 2];
+//!
+//!     fn first() -> State {
+//!         [0, 1]
+//!     }
+//!
+//!     pub async fn start_link() -> Result<Agent<State>, StartError> {
+//!         agent::start_link(first).name(NAME).await
+//!     }
+//!
+//!     pub fn child_spec() -> ChildSpec {
+//!         agent::child_spec(NAME, first).name(NAME)
+//!     }
+//!
+//!     pub async fn next() -> Result<u64, CallError> {
+//!         let step = |state: &mut State| {
+//!             *state = [state[1], state[0] + state[1]];
+//!             state[1]
+//!         };
+//!         agent::get_and_update(agent::named(NAME), step).await
+//!     }
+//! }
+//!
+//! # crabtree::run(async {
+//! fibonacci_store::start_link().await?;
+//! assert_eq!(fibonacci_store::next().await?, 1);
+//! assert_eq!(fibonacci_store::next().await?, 2);
+//! assert_eq!(fibonacci_store::next().await?, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # In a supervision tree
 //! [`child_spec`] says how a supervisor starts one. After a restart the state is the initial one again.
 //!

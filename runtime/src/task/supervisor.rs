@@ -54,7 +54,7 @@
 //!     async fn handle_info(&mut self, message: Message) -> Next {
 //!         match message.downcast::<(MonitorRef, String)>() {
 //!             Ok((monitor, page)) => {
-//!                 process::demonitor(monitor); // it is done: its end is no news
+//!                 process::demonitor_flush(monitor); // it is done: its end is no news
 //!                 self.running.remove(&monitor);
 //!                 println!("{page}");
 //!             }
@@ -420,7 +420,6 @@ fn child(start: Start, make: Make) -> ChildSpec {
 /// ```
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;
-/// use futures::StreamExt;
 ///
 /// let tasks = TaskSupervisor::new().start_link().await?;
 /// let squares = task::supervisor::async_stream(tasks, 1..=3, |n: i32| async move { n * n });
@@ -457,12 +456,11 @@ where
 /// ```
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;
-/// use futures::StreamExt;
 ///
 /// let tasks = TaskSupervisor::new().start_link().await?;
 /// let halves = task::supervisor::async_stream_nolink(tasks, [4, 0, 2], |n: i32| async move { 8 / n });
-/// let halves: Vec<_> = halves.filter_map(|half| async { half.ok() }).collect().await;
-/// assert_eq!(halves, [2, 4]);
+/// let halves: Vec<_> = halves.collect().await;
+/// assert_eq!(halves.into_iter().flatten().collect::<Vec<_>>(), [2, 4]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```

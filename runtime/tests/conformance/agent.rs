@@ -66,6 +66,84 @@ fn a_supervised_agent_begins_anew_after_a_crash() {
     });
 }
 
+// test "generates child_spec/1"
+#[test]
+fn a_specification_is_permanent_unless_it_is_told_otherwise() {
+    for (restart, again) in [(None, true), (Some(Restart::Temporary), false)] {
+        check(async {
+            let agent = agent::child_spec("agent", || 1);
+            let agent = match restart {
+                Some(restart) => agent.restart(restart).shutdown(Shutdown::Infinity).id("id"),
+                None => agent,
+            };
+            let sup = Supervisor::new(Strategy::OneForOne).child(agent);
+            let sup = sup.start_link().await.unwrap();
+            let child = supervisor::which_children(sup).await.unwrap().remove(0);
+            assert_eq!(child.id, if again { "agent" } else { "id" });
+            process::exit(child.pid.unwrap(), ExitReason::Kill);
+            end_of(child.pid.unwrap()).await;
+            let active = supervisor::count_children(sup).await.unwrap().active;
+            assert_eq!(active, usize::from(again));
+            supervisor::stop(sup).await.unwrap();
+        });
+    }
+}
+
+// Agent.start_link: ":name", registered before the function runs
+#[test]
+fn a_supervised_agent_has_its_name_while_its_state_is_made() {
+    check(async {
+        let whose = || process::whereis("named early") == Some(me());
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .child(agent::child_spec("early", whose).name("named early"))
+            .start_link()
+            .await
+            .unwrap();
+        assert_eq!(
+            agent::get(agent::named::<bool>("named early"), |it| *it).await,
+            Ok(true)
+        );
+        supervisor::stop(sup).await.unwrap();
+    });
+}
+
+// doctests of Agent: get, get_and_update, update, cast, stop
+#[test]
+fn what_is_asked_and_told_takes_effect_in_order() {
+    check(async {
+        let agent = agent::start_link(|| 42).await.unwrap();
+        assert_eq!(agent::get(agent, |state| *state).await, Ok(42));
+        let step = |state: &mut i32| std::mem::replace(state, *state + 1);
+        assert_eq!(agent::get_and_update(agent, step).await, Ok(42));
+        assert_eq!(agent::update(agent, |state| *state += 1).await, Ok(()));
+        agent::cast(agent, |state| *state += 12);
+        assert_eq!(agent::get(agent, |state| *state).await, Ok(56));
+        assert_eq!(agent::stop(agent).await, Ok(()));
+    });
+}
+
+// doctest of Agent.start_link: a function that exits
+#[test]
+fn an_agent_whose_function_exits_gives_the_reason() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let error = agent::start_link(|| -> i32 { exit("oops") }).await.unwrap_err();
+        assert_eq!(error, StartError::Exit("oops".into()));
+        receive! { Exit { reason, .. } => assert_eq!(reason, ExitReason::from("oops")) }
+    });
+}
+
+// Agent.stop: "synchronously stops the agent with the given reason"
+#[test]
+fn an_agent_ends_with_the_reason_that_it_is_given() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let agent = agent::start_link(|| 0).await.unwrap();
+        agent::stop_with(agent, ExitReason::Shutdown).await.unwrap();
+        receive! { Exit { from, reason } => assert_eq!((from, reason), (agent.pid(), ExitReason::Shutdown)) }
+    });
+}
+
 // Agent.start_link: "if the given function callback fails, the function returns {:error, reason}"
 #[test]
 fn an_agent_whose_state_cannot_be_made_does_not_start() {

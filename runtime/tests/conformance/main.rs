@@ -2,6 +2,7 @@
 
 mod agent;
 mod application;
+mod book;
 #[path = "../common/mod.rs"]
 mod common;
 mod dynamic_supervisor;

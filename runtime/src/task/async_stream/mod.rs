@@ -18,7 +18,7 @@ use monitor::{Close, Ended, Report, Run};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::iter::Fuse;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Runs `function` on each item, each time in a task of its own, and gives the results as a [`Stream`].
+///
+/// [`next`](AsyncStream::next) and [`collect`](AsyncStream::collect) consume it; for more, it takes the combinators of
+/// the `futures` crate.
 ///
 /// It is lazy: nothing runs before the stream is polled, and items are taken from the iterator as tasks become free.
 /// So many tasks run at a time as the machine has threads, unless [`max_concurrency`](AsyncStream::max_concurrency)
@@ -38,7 +41,6 @@ use std::time::Duration;
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;
 /// use crabtree::task;
-/// use futures::StreamExt;
 ///
 /// let squares: Vec<_> = task::async_stream(1..=4, |n: i32| async move { n * n })
 ///     .max_concurrency(2)
@@ -145,7 +147,6 @@ impl<I: Iterator, F, T> AsyncStream<I, F, T> {
     /// # crabtree::run(async {
     /// use crabtree::prelude::*;
     /// use crabtree::task::{self, OnTimeout};
-    /// use futures::StreamExt;
     ///
     /// let results: Vec<_> = task::async_stream([0, 3600], |n| process::sleep(secs(n)))
     ///     .timeout(ms(20))
@@ -164,6 +165,46 @@ impl<I: Iterator, F, T> AsyncStream<I, F, T> {
             stream: self,
             inputs: HashMap::new(),
         }
+    }
+}
+
+impl<I, F, R, T> AsyncStream<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> R,
+    R: Future<Output = T> + Send + 'static,
+    T: Term,
+{
+    /// The next result; `None` when there are no more.
+    ///
+    /// ```
+    /// # crabtree::run(async {
+    /// use crabtree::prelude::*;
+    ///
+    /// let mut sites = task::async_stream(["a", "b"], |site| async move { format!("{site}.example") });
+    /// while let Some(site) = sites.next().await {
+    ///     println!("{}", site?);
+    /// }
+    /// # Ok::<(), ExitReason>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, no result is lost.
+    pub async fn next(&mut self) -> Option<Result<T, ExitReason>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// All results.
+    pub async fn collect<C>(mut self) -> C
+    where
+        C: Default + Extend<Result<T, ExitReason>>,
+    {
+        let mut results = C::default();
+        while let Some(result) = self.next().await {
+            results.extend([result]);
+        }
+        results
     }
 }
 
@@ -266,6 +307,32 @@ pub struct ZippedStream<I: Iterator, F, T> {
 
 /// Nothing in it is pinned.
 impl<I: Iterator, F, T> Unpin for ZippedStream<I, F, T> {}
+
+impl<I, F, R, T> ZippedStream<I, F, T>
+where
+    I: Iterator,
+    I::Item: Clone,
+    F: FnMut(I::Item) -> R,
+    R: Future<Output = T> + Send + 'static,
+    T: Term,
+{
+    /// As [`AsyncStream::next`].
+    pub async fn next(&mut self) -> Option<Result<T, (I::Item, ExitReason)>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// All results.
+    pub async fn collect<C>(mut self) -> C
+    where
+        C: Default + Extend<Result<T, (I::Item, ExitReason)>>,
+    {
+        let mut results = C::default();
+        while let Some(result) = self.next().await {
+            results.extend([result]);
+        }
+        results
+    }
+}
 
 impl<I, F, R, T> Stream for ZippedStream<I, F, T>
 where
