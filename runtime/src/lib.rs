@@ -45,6 +45,12 @@
 //!   Code that never awaits is not interrupted.
 //! - A process of high priority is preferred, and does not keep all others from running, as it would in OTP.
 //! - Messages keep their Rust types. A value is moved into the mailbox, not copied; what is shared is shared by `Arc`.
+//! - An [`exit`](process::exit) of the caller itself takes effect at its next await too, and not before it returns.
+//! - Monitors, links and timers are of processes. A name is looked up first, but for [`process::send_after`], which looks it
+//!   up when the time has come.
+//! - The alias that comes with a monitor is a value of its own; in OTP the monitor's reference is both.
+//! - A process hibernates by [`process::hibernate`], which drops its future and goes on with another one. The memory of
+//!   a process is known without what its values own.
 //! - What a plain process returns is dropped. A panic is its only crash that is reported; an [`exit`] with a reason is
 //!   a decision.
 //! - [`send`] to a name that nobody has returns an error instead of raising one; so does awaiting a task that failed, whose

@@ -51,8 +51,8 @@ pub struct Info {
     pub initial_call: &'static str,
     /// Where it was spawned.
     pub spawned_at: Place,
-    /// Where it waits: the `receive!`, the call or the [`sleep`](super::sleep) that it came to last. `None` while it runs, and
-    /// when it waits for something else.
+    /// Where it waits: the `receive!` or the [`sleep`](super::sleep) that it came to last; for an answer, a place in this
+    /// crate. `None` while it runs, and when it waits for something else. A [`backtrace`](super::backtrace()) says more.
     pub current_place: Option<Place>,
     /// How many bytes it takes: its record, its future, its mailbox and what it keeps about others. What its values own
     /// beyond their own size is not known.

@@ -20,6 +20,27 @@
 //! Everything that one process does to another is a signal, and signals from one process to another arrive in the order
 //! in which they were sent. A message is one; so are exits, links and monitors. An exit signal takes effect when its
 //! receiver next awaits, for a process is a future and is stopped between its steps.
+//!
+//! What an exit signal does depends on its reason, and on whether the receiver traps exits:
+//!
+//! | signal | traps exits | does not |
+//! |---|---|---|
+//! | [`exit`] with `Kill` | ends as `Killed` | ends as `Killed` |
+//! | any with `Normal` | gets an [`Exit`] | nothing; but an [`exit`] of itself ends it |
+//! | any other | gets an [`Exit`] | ends with that reason |
+//!
+//! # Which one to use
+//! [`spawn`], [`spawn_link`] and [`spawn_monitor`] begin a process; a [`Builder`] does it with a name, a label or a priority.
+//! [`link`] those that should fall together, [`monitor`] those whose end matters. An [`alias`](alias()) is an address that
+//! can be taken back: for an answer that may come too late.
+//!
+//! # When something is wrong
+//! [`list`] shows all processes, [`info`] what one has and where it comes from, [`backtrace`](backtrace()) where it waits.
+//! [`set_label`] makes one easy to find among many; a [`watchdog`](watchdog()) names those that do not await.
+//!
+//! # When not to use it
+//! A process that answers requests is a [`gen_server`](crate::gen_server), one whose result is awaited a
+//! [`task`](crate::task): both are built from what is here, and get the details right.
 
 mod alias;
 mod attached;

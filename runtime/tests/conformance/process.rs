@@ -324,3 +324,294 @@ fn a_label_is_seen_from_outside() {
         assert_eq!(process::get_label(pid), None);
     });
 }
+
+// process_SUITE: alias_bif
+#[test]
+fn an_alias_takes_any_number_of_messages_until_it_is_taken_back() {
+    check(async {
+        let alias = process::alias();
+        let (pid, _) = spawn_monitor(async move {
+            for n in [1, 2] {
+                send(alias, n);
+            }
+            receive! { "continue" => () }
+            for n in [3, 4] {
+                send(alias, n);
+            }
+        });
+        receive! { 1 => () }
+        receive! { 2 => () }
+        process::unalias(alias);
+        send(pid, "continue");
+        receive! { message => assert!(message.is::<Down>(), "{message:?}") }
+    });
+}
+
+// process_SUITE: monitor_alias and spawn_monitor_alias, each kind of alias
+#[test]
+fn an_alias_made_with_a_monitor_ends_as_it_was_told() {
+    use MonitorAlias::{Demonitor, ExplicitUnalias, ReplyDemonitor};
+    // The messages before the end of the process, after it, and whether the end is reported.
+    let table = [
+        (ExplicitUnalias, vec![1, 2], vec![3, 4], true),
+        (Demonitor, vec![1, 2], vec![], true),
+        (ReplyDemonitor, vec![1], vec![], false),
+    ];
+    for (kind, before, after, reported) in table {
+        check(async {
+            let numbers = || -> Vec<i32> {
+                let messages = process::flush().into_iter();
+                messages.filter_map(|message| message.downcast().ok()).collect()
+            };
+            let pid = spawn(async {
+                receive! { alias: Alias => { send(alias, 1); send(alias, 2) } }
+                receive! { "end" => () }
+            });
+            let (watched, alias) = process::monitor_with_alias(pid, kind);
+            send(pid, alias);
+            process::sleep(ms(1)).await;
+            assert_eq!(numbers(), before, "{kind:?}");
+            send(pid, "end");
+            process::sleep(ms(1)).await;
+            let down = receive! { Down { monitor, .. } if monitor == watched => true, after ms(0) => false };
+            assert_eq!(down, reported, "{kind:?}");
+            send(alias, 3);
+            send(alias, 4);
+            assert_eq!(numbers(), after, "{kind:?}");
+        });
+    }
+}
+
+// process_SUITE: demonitor_aliasmonitor; monitor_SUITE: unexpected_alias_at_demonitor_gh5310
+#[test]
+fn an_alias_that_only_unalias_ends_survives_its_monitor() {
+    check(async {
+        let pid = idle();
+        let (watched, alias) = process::monitor_with_alias(pid, MonitorAlias::ExplicitUnalias);
+        assert!(process::demonitor(watched));
+        send(alias, "still good");
+        receive! { "still good" => () }
+        assert!(process::unalias(alias));
+        assert!(!process::demonitor_flush(watched));
+    });
+}
+
+// monitor_SUITE: down_on_alias_gh5310. "unalias: the monitor is not removed"
+#[test]
+fn a_monitor_survives_its_alias() {
+    for kind in [
+        MonitorAlias::ExplicitUnalias,
+        MonitorAlias::Demonitor,
+        MonitorAlias::ReplyDemonitor,
+    ] {
+        check(async {
+            let pid = idle();
+            let (watched, alias) = process::monitor_with_alias(pid, kind);
+            assert!(process::unalias(alias));
+            send(alias, "lost");
+            process::exit(pid, "bang");
+            receive! { Down { monitor, reason, .. } => assert_eq!((monitor, reason), (watched, "bang".into())) }
+            assert_empty_mailbox();
+        });
+    }
+}
+
+// "a process that has ended has no aliases": what is sent by one goes nowhere
+#[test]
+fn an_alias_of_the_dead_takes_messages_silently() {
+    check(async {
+        let parent = me();
+        let (pid, _) = spawn_monitor(async move { send(parent, process::alias()) });
+        let alias = receive! { alias: Alias => alias };
+        receive! { Down { .. } => () }
+        send(alias, "hello");
+        assert!(!process::unalias(alias));
+        assert!(!process::is_alive(pid));
+    });
+}
+
+// timer_bif_SUITE: send_after_2, send_after_3
+#[test]
+fn timers_fire_in_the_order_of_their_times() {
+    check(async {
+        for after in [5000, 0, 200, 100, 500, 300, 400, 103, 102, 101] {
+            process::send_after(me(), after, ms(after));
+        }
+        for expected in [0_u64, 100, 101, 102, 103, 200, 300, 400, 500, 5000] {
+            receive! { after: u64 => assert_eq!(after, expected) }
+        }
+    });
+}
+
+// timer_bif_SUITE: send_after_big, read_timer
+#[test]
+fn a_timer_of_weeks_says_how_much_is_left() {
+    check(async {
+        let timer = process::send_after(me(), "late", ms(1 << 31));
+        process::sleep(ms(200)).await;
+        assert_eq!(process::read_timer(timer), Some(ms((1 << 31) - 200)));
+        assert_eq!(process::cancel_timer(timer), Some(ms((1 << 31) - 200)));
+        assert_eq!(process::read_timer(timer), None);
+        process::sleep(ms(1 << 32)).await;
+        assert_empty_mailbox();
+    });
+}
+
+// timer_bif_SUITE: registered_process. "Any process can read and cancel a timer"
+#[test]
+fn a_timer_belongs_to_nobody() {
+    check(async {
+        let timer = process::send_after(me(), "never", secs(60));
+        let stranger = spawn(async move {
+            assert_eq!(process::read_timer(timer), Some(secs(60)));
+            assert_eq!(process::cancel_timer(timer), Some(secs(60)));
+        });
+        assert_eq!(end_of(stranger).await, ExitReason::Normal);
+        assert_eq!(process::cancel_timer(timer), None);
+
+        let receiver = me();
+        let maker = spawn(async move { process::send_after(receiver, "its maker is gone", secs(1)) });
+        end_of(maker).await;
+        receive! { text: &str => assert_eq!(text, "its maker is gone") }
+    });
+}
+
+// process_SUITE: process_info_other_msg, process_info_messages
+#[test]
+fn info_shows_the_messages_of_another_process_in_order() {
+    check(async {
+        let pid = idle();
+        assert_eq!(process::info(pid).unwrap().message_queue_len, 0);
+        send(pid, "hello");
+        send(pid, ("to you", 2));
+        let info = process::info(pid).unwrap();
+        assert_eq!(info.messages, ["\"hello\"", "(\"to you\", 2)"]);
+        assert_eq!(info.message_queue_len, 2);
+    });
+}
+
+// process_SUITE: process_info_parent
+#[test]
+fn info_says_who_spawned_a_process_also_when_that_one_is_gone() {
+    check(async {
+        let parent = me();
+        let middle = spawn(async move { send(parent, (me(), idle())) });
+        let (from, child) = receive! { pair: (Pid, Pid) => pair };
+        end_of(middle).await;
+        assert_eq!(from, middle);
+        assert_eq!(process::info(child).unwrap().parent, Some(middle));
+    });
+}
+
+// process_SUITE: process_info_self_signal, process_info_status_handled_signal
+#[test]
+fn info_counts_what_a_process_did_to_itself_before() {
+    check(async {
+        let pid = idle();
+        process::link(pid);
+        process::monitor(pid);
+        process::monitor(me());
+        send(me(), "hello");
+        let info = process::info(me()).unwrap();
+        assert_eq!((info.links, info.message_queue_len), (vec![pid], 1));
+        assert_eq!((info.monitors, info.monitored_by), (vec![pid, me()], vec![me()]));
+        assert_eq!(info.status, process::Status::Running);
+    });
+}
+
+// process_SUITE: process_info_reductions
+#[test]
+fn a_process_that_works_has_more_reductions() {
+    check(async {
+        let reductions = || process::info(me()).unwrap().reductions;
+        let before = reductions();
+        for n in 0..10 {
+            send(me(), n);
+            receive! { m: i32 => assert_eq!(m, n) }
+        }
+        assert!(reductions() >= before + 10);
+    });
+}
+
+// process_SUITE: process_info_dict_lookup
+#[test]
+fn info_shows_the_dictionary() {
+    check(async {
+        process::put("b", vec![1]);
+        process::put("a", "one");
+        let dictionary = process::info(me()).unwrap().dictionary;
+        assert_eq!(format!("{dictionary:?}"), r#"[("a", "one"), ("b", [1])]"#);
+    });
+}
+
+// process_SUITE: processes_term_proc_list, processes_send_infant. "Process.list"
+#[test]
+fn a_process_is_listed_from_its_spawn_to_its_end() {
+    check(async {
+        let pid = idle();
+        assert!(process::list().contains(pid));
+        assert!(process::list().pids().any(|listed| listed == me()));
+        process::exit(pid, ExitReason::Kill);
+        end_of(pid).await;
+        assert!(!process::list().contains(pid));
+    });
+}
+
+// register_SUITE and register/2: each name has one process, and each process one name
+#[test]
+fn a_name_is_given_once_and_taken_away_by_anybody() {
+    check(async {
+        let pid = idle();
+        process::register(pid, "given once").unwrap();
+        assert!(process::register(me(), "given once").is_err());
+        assert!(process::register(pid, "given twice").is_err());
+        assert_eq!(process::whereis("given once"), Some(pid));
+        assert!(process::registered().contains(&"given once".into()));
+        process::unregister("given once").unwrap();
+        assert_eq!(process::whereis("given once"), None);
+        process::register(pid, "given twice").unwrap();
+    });
+}
+
+// erlang:hibernate/3: "the process is awakened when a message is sent to it", and what it ran before is gone
+#[test]
+fn a_hibernating_process_wakes_in_another_function() {
+    check(async {
+        let parent = me();
+        let (pid, _) = spawn_monitor(async move {
+            process::hibernate(async move { send(parent, "woken") }).await;
+            send(parent, "kaboom");
+        });
+        process::sleep(secs(1)).await;
+        assert!(process::is_alive(pid));
+        send(pid, "message");
+        receive! { text: &str => assert_eq!(text, "woken") }
+        receive! { Down { reason, .. } => assert_eq!(reason, ExitReason::Normal) }
+        assert_empty_mailbox();
+    });
+}
+
+// Process.spawn/2: "[:link]" and "[:monitor]"
+#[test]
+fn a_process_can_be_spawned_with_link_and_monitor_at_once() {
+    check(async {
+        process::flag(Flag::TrapExit, true);
+        let (pid, watched) = process::Builder::new()
+            .link()
+            .spawn_monitor(async { exit("both") })
+            .unwrap();
+        receive! { Exit { from, reason } => assert_eq!((from, reason), (pid, "both".into())) }
+        receive! { Down { monitor, reason, .. } => assert_eq!((monitor, reason), (watched, "both".into())) }
+    });
+}
+
+// Process.flag/2: "returns the old value"
+#[test]
+fn a_flag_says_how_it_was() {
+    check(async {
+        assert!(!process::flag(Flag::TrapExit, true));
+        assert!(process::flag(Flag::TrapExit, true));
+        assert!(process::info(me()).unwrap().trap_exit);
+        assert!(process::flag(Flag::TrapExit, false));
+    });
+}
