@@ -105,6 +105,7 @@ pub mod registry;
 mod report;
 mod run;
 pub mod supervisor;
+mod sync;
 pub mod sys;
 pub mod system;
 pub mod task;

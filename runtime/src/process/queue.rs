@@ -7,8 +7,8 @@
 //!    never onto a closed queue.
 
 use crate::message::{Header, Message};
+use crate::sync::atomic::{AtomicPtr, Ordering};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The mark of a queue that nobody reads: an address that no message can have.
 const CLOSED: *mut Header = ptr::without_provenance_mut(usize::MAX);
@@ -30,7 +30,7 @@ pub(crate) enum Push {
 }
 
 impl Queue {
-    pub(crate) const fn closed() -> Queue {
+    pub(crate) fn closed() -> Queue {
         Queue {
             head: AtomicPtr::new(CLOSED),
         }
@@ -133,7 +133,10 @@ impl Drop for Queue {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, crabtree_loom))]
+mod model;
+
+#[cfg(all(test, not(crabtree_loom)))]
 mod tests {
     use super::*;
 

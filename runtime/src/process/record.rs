@@ -20,16 +20,15 @@ use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::process::{Down, Exit};
 use crate::registry::AnyTables;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::sync::{AtomicWaker, Mutex, MutexGuard};
 use crate::timer;
 use crate::{ExitReason, supervisor, trace};
-use atomic_waker::AtomicWaker;
-use parking_lot::{Mutex, MutexGuard};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::Waker;
 
 /// See the module.
@@ -532,6 +531,11 @@ impl Record {
         if trace::is_on() {
             trace::exited(me, &reason);
         }
+        self.wind_up(me, reason);
+        node().table.release(me);
+    }
+
+    fn wind_up(&self, me: Pid, reason: ExitReason) {
         let (unread, state) = self.close();
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
@@ -550,7 +554,6 @@ impl Record {
         }
         self.state.lock().phase = Phase::Free;
         self.serial.fetch_add(1, Ordering::Release);
-        node().table.release(me);
     }
 
     fn close(&self) -> (Batch, State) {
@@ -680,3 +683,6 @@ pub(crate) fn reply(to: Pid, alias: Ref, mut message: Message) {
     message.header_mut().alias = Some(alias);
     drop(deliver(to, message));
 }
+
+#[cfg(all(test, crabtree_loom))]
+mod model;

@@ -1,0 +1,131 @@
+//! Records under loom: what must hold in whatever order threads run.
+
+use super::*;
+use crate::process::task::next_step;
+use loom::future::block_on;
+use loom::sync::Arc;
+use loom::thread;
+use std::future::poll_fn;
+use std::task::Poll;
+
+const ME: Pid = Pid::local(0, 0);
+const SUCCESSOR: Pid = Pid::local(0, 1);
+
+fn alive() -> Arc<Record> {
+    let record = Record::new();
+    record.begin(None, ME, Origin::of::<()>());
+    Arc::new(record)
+}
+
+/// Does what a process does that holds a pid and sends.
+fn send(record: &Record, to: Pid, value: impl crate::Term) -> Result<(), Message> {
+    let mut message = Message::new(value);
+    message.header_mut().serial = to.serial();
+    record.push(message)
+}
+
+/// Runs the process `ME` until it has so many messages.
+async fn receive(record: &Record, count: usize) {
+    poll_fn(|context| {
+        assert!(next_step(ME, record, context.waker()).is_ok());
+        match record.update(ME, |state| state.inbox.len()) {
+            Some(len) if len == count => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+#[test]
+fn every_message_wakes_who_waits_for_it() {
+    loom::model(|| {
+        let record = alive();
+        for number in 0..2 {
+            let record = record.clone();
+            thread::spawn(move || send(&record, ME, number).unwrap());
+        }
+        block_on(receive(&record, 2));
+    });
+}
+
+#[test]
+fn somebody_who_looks_on_takes_no_wake_away() {
+    loom::model(|| {
+        let record = alive();
+        let sender = record.clone();
+        thread::spawn(move || send(&sender, ME, 1).unwrap());
+        let onlooker = record.clone();
+        thread::spawn(move || onlooker.update(ME, |state| state.inbox.len()));
+        block_on(receive(&record, 1));
+    });
+}
+
+#[test]
+fn a_kill_ends_a_process_that_waits() {
+    loom::model(|| {
+        let record = alive();
+        let killer = record.clone();
+        thread::spawn(move || {
+            let (from, reason) = (SUCCESSOR, ExitReason::Kill);
+            send(&killer, ME, Signal::ExitRequest { from, reason }).unwrap();
+        });
+        let ended = block_on(poll_fn(|context| match next_step(ME, &record, context.waker()) {
+            Err(reason) => Poll::Ready(reason),
+            Ok(_) => Poll::Pending,
+        }));
+        assert_eq!(ended, ExitReason::Killed);
+    });
+}
+
+#[test]
+fn code_that_loops_sees_a_kill() {
+    loom::model(|| {
+        let record = alive();
+        let killer = record.clone();
+        thread::spawn(move || {
+            let (from, reason) = (SUCCESSOR, ExitReason::Kill);
+            send(&killer, ME, Signal::ExitRequest { from, reason }).unwrap();
+        });
+        // Somebody else may let the signal take effect; the process sees it all the same.
+        let onlooker = record.clone();
+        thread::spawn(move || onlooker.update(ME, |_| ()));
+        loop {
+            if record.has_news() && record.try_update(ME, |state| state.exit.is_some()) == Some(true) {
+                break;
+            }
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_message_for_a_process_never_reaches_its_successor_and_is_dropped_once() {
+    loom::model(|| {
+        let value = std::sync::Arc::new(());
+        let record = alive();
+        let sender = {
+            let (record, value) = (record.clone(), value.clone());
+            thread::spawn(move || drop(send(&record, ME, value)))
+        };
+        record.wind_up(ME, ExitReason::Normal);
+        assert_eq!(record.serial(), SUCCESSOR.serial());
+        record.begin(None, ME, Origin::of::<()>());
+        sender.join().unwrap();
+        let seen = record.update(SUCCESSOR, |state| state.inbox.len());
+        assert_eq!(seen, Some(0));
+        assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn who_looks_at_a_process_that_ends_sees_it_whole_or_not_at_all() {
+    loom::model(|| {
+        let record = alive();
+        let onlooker = record.clone();
+        let seen = thread::spawn(move || onlooker.update(ME, |state| (state.phase, state.exit.clone())));
+        record.wind_up(ME, ExitReason::Normal);
+        record.begin(None, ME, Origin::of::<()>());
+        let seen = seen.join().unwrap();
+        assert!(matches!(seen, None | Some((Phase::Alive, None))), "{seen:?}");
+    });
+}
