@@ -1,5 +1,6 @@
 //! What evaluation tells the outside.
 
+pub(crate) use crabtree_link::{Answer, Comm, Payload};
 use serde_json::{Map, Value};
 
 /// Representations of one value by mime type: text as strings, JSON types as values.
@@ -50,6 +51,26 @@ pub(crate) enum Event {
         /// Whether to wait for the next output.
         wait: bool,
     },
+    /// The user is to type a line; [`Engine::answer`](super::Engine::answer) takes it.
+    Question {
+        /// The cell whose process asks.
+        cell: CellId,
+        /// Names the question.
+        question: Question,
+        /// What to show before.
+        prompt: String,
+        /// Whether what is typed is not to be seen.
+        hidden: bool,
+    },
+    /// A process says something on a comm.
+    Comm {
+        /// The cell of the process.
+        cell: CellId,
+        /// What it says.
+        comm: Comm,
+    },
+    /// The host has ended, and with it whoever asked or heard of comms.
+    HostGone,
     /// The value of the cell's last expression.
     Result {
         /// The cell.
@@ -57,6 +78,15 @@ pub(crate) enum Event {
         /// The value's representations.
         data: MimeBundle,
     },
+}
+
+/// A question to the user. Hosts number theirs from one, so it says which host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Which host of the session asks.
+    pub(crate) host: u64,
+    /// The host's number for it.
+    pub(crate) number: u64,
 }
 
 /// How the execution of a cell ended.

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use crabtree_link::barrier::{Piece, Splitter};
-use crabtree_link::{CellEnd, Opening, Replaced, Stream, ToHost, ToKernel, frame};
+use crabtree_link::{Answer, CellEnd, Comm, Opening, Replaced, Stream, ToHost, ToKernel, frame};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::locate::Listings;
-use super::{CellId, Event, MimeBundle, StreamName};
+use super::{CellId, Event, MimeBundle, Question, StreamName};
 
 /// How long to wait for the last of a host's standard error. Only a host that died leaves us waiting.
 const STDERR_GRACE: Duration = Duration::from_millis(300);
@@ -144,6 +144,27 @@ impl Link {
         send(&mut self.state(), &ToHost::Interrupt { cell });
     }
 
+    /// Tells a host what became of its question.
+    pub(super) fn answer(&self, question: Question, answer: Answer) {
+        let mut state = self.state();
+        if state.generation == question.host {
+            send(
+                &mut state,
+                &ToHost::Answer {
+                    question: question.number,
+                    answer,
+                },
+            );
+        }
+    }
+
+    /// Hands on what the front end says on a comm. `false` if there is no host to hear it.
+    pub(super) fn comm(&self, said: Comm) -> bool {
+        let mut state = self.state();
+        send(&mut state, &ToHost::Comm(said));
+        state.host.is_some()
+    }
+
     /// Whether a host died since the last call.
     pub(super) fn take_died(&self) -> bool {
         std::mem::take(&mut self.state().died)
@@ -198,8 +219,10 @@ impl Link {
             state.generation
         };
         while let Ok(Some(message)) = frame::read::<ToKernel>(&mut connection) {
-            self.heard(message);
+            self.heard(message, generation);
         }
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.shared.events.send(Event::HostGone);
         let mut state = self.state();
         if state.generation == generation {
             state.host = None;
@@ -231,7 +254,7 @@ impl Link {
         }
     }
 
-    fn heard(&self, message: ToKernel) {
+    fn heard(&self, message: ToKernel, host: u64) {
         match message {
             ToKernel::Begun { cell, replaced } => {
                 let mut state = self.state();
@@ -268,6 +291,21 @@ impl Link {
                 let data = mime_bundle(bundle);
                 self.emit(cell, |cell| Event::Result { cell, data });
             }
+            ToKernel::Ask {
+                cell,
+                question,
+                prompt,
+                hidden,
+            } => {
+                let question = Question { host, number: question };
+                self.emit(cell, |cell| Event::Question {
+                    cell,
+                    question,
+                    prompt,
+                    hidden,
+                });
+            }
+            ToKernel::Comm { cell, comm } => self.emit(cell, |cell| Event::Comm { cell, comm }),
             ToKernel::Outcome { cell, end } => {
                 let mut state = self.state();
                 if state.cell == Some(cell) {

@@ -39,7 +39,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 pub(crate) use assist::{Completions, Description, byte_offset, char_offset};
-pub(crate) use event::{CellError, CellId, Event, MimeBundle, Outcome, StreamName};
+pub(crate) use event::{Answer, CellError, CellId, Comm, Event, MimeBundle, Outcome, Payload, Question, StreamName};
 
 use crate::cache::{self, Progress};
 use assist::Assist;
@@ -153,6 +153,20 @@ impl Engine {
             Some(outcome) => outcome,
             None => outcome::failed("KernelError", "the session has ended; restart the kernel".to_owned()),
         }
+    }
+
+    /// Tells a process what became of its question.
+    pub(crate) fn answer(&self, question: Question, answer: Answer) {
+        let reach = self.control.state().session.clone();
+        if let Some(reach) = reach {
+            reach.link.answer(question, answer);
+        }
+    }
+
+    /// Tells a process what the front end says on a comm. `false` if no process can hear it.
+    pub(crate) fn comm(&self, said: Comm) -> bool {
+        let reach = self.control.state().session.clone();
+        reach.is_some_and(|reach| reach.link.comm(said))
     }
 
     /// Gets ready to complete and to describe, which takes memory; without it the first answer takes longer.

@@ -4,7 +4,7 @@ use jupyter_protocol::IsCompleteReply;
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, tokenize};
 use ra_ap_syntax::{Edition, SourceFile};
 
-/// Four spaces per open bracket.
+/// What a line is indented by beyond the one that opened the bracket around it.
 const INDENT: &str = "    ";
 
 /// Whether `code` can be run as it is, wants more lines, or can never be right.
@@ -15,7 +15,7 @@ pub(super) fn of(code: &str) -> IsCompleteReply {
     }
     match brackets(code) {
         Brackets::Balanced => grammar(code),
-        Brackets::Open(depth) => IsCompleteReply::incomplete(INDENT.repeat(depth)),
+        Brackets::Open(at) => IsCompleteReply::incomplete(format!("{}{INDENT}", indent_at(code, at))),
         Brackets::Unterminated => IsCompleteReply::incomplete(String::new()),
         Brackets::Wrong => IsCompleteReply::invalid(),
     }
@@ -23,7 +23,7 @@ pub(super) fn of(code: &str) -> IsCompleteReply {
 
 enum Brackets {
     Balanced,
-    /// So many are open.
+    /// The innermost open one is at this byte.
     Open(usize),
     /// A string or a comment does not end.
     Unterminated,
@@ -35,14 +35,15 @@ fn brackets(code: &str) -> Brackets {
     let mut open = Vec::new();
     let mut at = 0;
     for token in tokenize(code, FrontmatterAllowed::No) {
-        let text = &code[at..at + token.len as usize];
+        let start = at;
         at += token.len as usize;
+        let text = &code[start..at];
         match token.kind {
-            TokenKind::OpenParen => open.push(TokenKind::CloseParen),
-            TokenKind::OpenBrace => open.push(TokenKind::CloseBrace),
-            TokenKind::OpenBracket => open.push(TokenKind::CloseBracket),
+            TokenKind::OpenParen => open.push((TokenKind::CloseParen, start)),
+            TokenKind::OpenBrace => open.push((TokenKind::CloseBrace, start)),
+            TokenKind::OpenBracket => open.push((TokenKind::CloseBracket, start)),
             TokenKind::CloseParen | TokenKind::CloseBrace | TokenKind::CloseBracket
-                if open.pop() != Some(token.kind) =>
+                if open.pop().map(|(close, _)| close) != Some(token.kind) =>
             {
                 return Brackets::Wrong;
             }
@@ -51,11 +52,16 @@ fn brackets(code: &str) -> Brackets {
             _ => {}
         }
     }
-    if open.is_empty() {
-        Brackets::Balanced
-    } else {
-        Brackets::Open(open.len())
+    match open.last() {
+        Some((_, start)) => Brackets::Open(*start),
+        None => Brackets::Balanced,
     }
+}
+
+/// The space at the start of the line that byte `at` is in.
+fn indent_at(code: &str, at: usize) -> &str {
+    let line = code[..at].rsplit('\n').next().unwrap_or_default();
+    &line[..line.len() - line.trim_start().len()]
 }
 
 fn is_unterminated(kind: LiteralKind, text: &str) -> bool {
@@ -175,8 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn the_next_line_is_indented_by_what_is_open() {
-        assert_eq!(of("spawn(async {\n    loop {").indent, INDENT.repeat(3));
+    fn the_next_line_is_indented_within_the_line_that_opened_what_is_open() {
+        assert_eq!(of("spawn(async {").indent, INDENT);
+        assert_eq!(of("spawn(async {\n    loop {").indent, INDENT.repeat(2));
+        assert_eq!(of("spawn(async {\n    loop {\n        break;\n    }").indent, INDENT);
+        assert_eq!(of("f(a,\n  g(").indent, "      ");
         assert_eq!(of("let x =").indent, "");
     }
 }

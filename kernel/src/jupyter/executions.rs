@@ -1,15 +1,15 @@
 //! The queue of execute requests: one runs, the others wait in the order in which they came.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 
 use jupyter_protocol::ExecuteRequest;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::message::{Content, Message};
 use super::server::Channel;
-use crate::eval::{CellError, CellId, Outcome};
+use crate::eval::{CellError, CellId, MimeBundle, Outcome};
 
 /// A request, and where its reply goes.
 #[derive(Debug)]
@@ -30,8 +30,87 @@ pub(super) struct Running {
     pub(super) cell: CellId,
     /// Its number.
     pub(super) execution_count: u32,
-    /// Resolves when it has ended.
+    /// Resolves when it has ended, or the expression that is evaluated.
     pub(super) outcome: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    /// What is to be evaluated after it.
+    pub(super) expressions: Expressions,
+}
+
+/// The expressions of a request, which are evaluated one after the other when its code has succeeded.
+#[derive(Debug, Default)]
+pub(super) struct Expressions {
+    left: VecDeque<(String, String)>,
+    /// The one that is evaluated, and its value.
+    running: Option<(String, Option<MimeBundle>)>,
+    done: Map<String, Value>,
+}
+
+/// What comes when something of a request has ended.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    /// Evaluate this.
+    Evaluate(String),
+    /// Reply.
+    Reply(Outcome),
+}
+
+impl Expressions {
+    /// Those of a request.
+    pub(super) fn of(request: &ExecuteRequest) -> Expressions {
+        let expressions = request.user_expressions.iter().flatten();
+        // By name: the request has no order.
+        let expressions: BTreeMap<_, _> = expressions.map(|(name, code)| (name.clone(), code.clone())).collect();
+        Expressions {
+            left: expressions.into_iter().collect(),
+            ..Expressions::default()
+        }
+    }
+
+    /// The request's code, or the expression that was evaluated, has ended.
+    pub(super) fn next(&mut self, outcome: Outcome) -> Step {
+        match self.running.take() {
+            Some((name, value)) => {
+                self.done.insert(name, evaluated(value, &outcome));
+            }
+            None if outcome != Outcome::Ok => return Step::Reply(outcome),
+            None => {}
+        }
+        match self.left.pop_front() {
+            Some((name, code)) => {
+                self.running = Some((name, None));
+                Step::Evaluate(code)
+            }
+            None => Step::Reply(Outcome::Ok),
+        }
+    }
+
+    /// Takes a value that is that of an expression, and not the cell's.
+    pub(super) fn take(&mut self, data: &MimeBundle) -> bool {
+        match &mut self.running {
+            Some((_, value)) => {
+                *value = Some(data.clone());
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn evaluated(value: Option<MimeBundle>, outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Ok => {
+            let nothing = || MimeBundle::from_iter([("text/plain".to_owned(), json!("()"))]);
+            json!({"status": "ok", "data": value.unwrap_or_else(nothing), "metadata": {}})
+        }
+        Outcome::Error(error) => {
+            let mut content = error_content(error);
+            content["status"] = json!("error");
+            content
+        }
+        Outcome::Aborted => {
+            json!({"status": "error", "ename": "Aborted", "evalue": "the session has ended", "traceback": []})
+        }
+    }
 }
 
 /// The requests that wait, and the numbers given so far.
@@ -93,11 +172,11 @@ pub(super) fn read(message: &Message) -> serde_json::Result<ExecuteRequest> {
 /// The reply to an execution that came to its end.
 ///
 /// Not `jupyter_protocol`'s type, which writes absent `user_expressions` as null.
-pub(super) fn reply(request: &ExecuteRequest, execution_count: u32, outcome: &Outcome) -> Content {
+pub(super) fn reply(expressions: Expressions, execution_count: u32, outcome: &Outcome) -> Content {
     let content = match outcome {
         Outcome::Ok => json!({
             "status": "ok", "execution_count": execution_count, "payload": [],
-            "user_expressions": user_expressions(request),
+            "user_expressions": expressions.done,
         }),
         Outcome::Error(error) => {
             let mut content = error_content(error);
@@ -117,19 +196,6 @@ pub(super) fn error_output(error: &CellError) -> Content {
 
 fn error_content(error: &CellError) -> Value {
     json!({"ename": error.ename, "evalue": error.evalue, "traceback": error.traceback})
-}
-
-/// The cells' expressions are statements of a session: they are not evaluated beside it.
-fn user_expressions(request: &ExecuteRequest) -> Value {
-    let refusal = json!({
-        "status": "error", "ename": "NotSupported", "evalue": "user_expressions are not evaluated", "traceback": [],
-    });
-    request
-        .user_expressions
-        .iter()
-        .flatten()
-        .map(|(name, _)| (name.clone(), refusal.clone()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -169,9 +235,32 @@ mod tests {
             traceback: vec!["BOOM".to_owned()],
         };
         for outcome in [Outcome::Ok, Outcome::Error(error), Outcome::Aborted] {
-            let reply = reply(&request(json!({"code": "1", "user_expressions": null})), 1, &outcome);
+            let request = request(json!({"code": "1", "user_expressions": null}));
+            let reply = reply(Expressions::of(&request), 1, &outcome);
             assert!(!reply.value.to_string().contains("null"), "{}", reply.value);
         }
+    }
+
+    #[test]
+    fn expressions_are_evaluated_one_by_one_after_code_that_succeeds() {
+        let asked = request(json!({"code": "1", "user_expressions": {"a": "x", "b": "y"}}));
+        let mut expressions = Expressions::of(&asked);
+        assert!(!expressions.take(&MimeBundle::new()), "the cell's own value");
+        let Step::Evaluate(first) = expressions.next(Outcome::Ok) else {
+            panic!("there are expressions")
+        };
+        assert!(expressions.take(&MimeBundle::from_iter([("text/plain".to_owned(), json!(first))])));
+        assert!(matches!(expressions.next(Outcome::Ok), Step::Evaluate(_)));
+        assert_eq!(expressions.next(Outcome::Aborted), Step::Reply(Outcome::Ok));
+        let done: Vec<&str> = expressions
+            .done
+            .values()
+            .map(|value| value["status"].as_str().unwrap())
+            .collect();
+        assert_eq!(done, ["ok", "error"]);
+
+        let mut expressions = Expressions::of(&asked);
+        assert_eq!(expressions.next(Outcome::Aborted), Step::Reply(Outcome::Aborted));
     }
 
     #[test]
@@ -181,7 +270,7 @@ mod tests {
             evalue: "BOOM".to_owned(),
             traceback: vec!["at".to_owned()],
         };
-        let reply = reply(&request(json!({"code": "1"})), 7, &Outcome::Error(error));
+        let reply = reply(Expressions::default(), 7, &Outcome::Error(error));
         assert_eq!(
             reply.value,
             json!({"status": "error", "ename": "Panic", "evalue": "BOOM", "traceback": ["at"], "execution_count": 7})

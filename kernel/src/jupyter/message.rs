@@ -77,9 +77,9 @@ impl Message {
             identities: Vec::new(),
             header: Header::new(content.msg_type, session),
             parent: parent.cloned(),
-            metadata: Value::Object(Map::new()),
+            metadata: content.metadata,
             content: content.value,
-            buffers: Vec::new(),
+            buffers: content.buffers,
         }
     }
 
@@ -122,6 +122,10 @@ pub(crate) struct Content {
     pub(crate) msg_type: String,
     /// The content itself, an object.
     pub(crate) value: Value,
+    /// The metadata of the message, an object.
+    pub(crate) metadata: Value,
+    /// Binary frames behind it.
+    pub(crate) buffers: Vec<Bytes>,
 }
 
 impl Content {
@@ -131,6 +135,8 @@ impl Content {
         Content {
             msg_type: msg_type.into(),
             value,
+            metadata: Value::Object(Map::new()),
+            buffers: Vec::new(),
         }
     }
 }
@@ -141,7 +147,7 @@ impl<T: Into<JupyterMessageContent>> From<T> for Content {
         let msg_type = content.message_type().to_owned();
         // Contents are maps with string keys: nothing in them can fail to become JSON.
         let value = serde_json::to_value(&content).unwrap_or_else(|_| Value::Object(Map::new()));
-        Content { msg_type, value }
+        Content::new(msg_type, value)
     }
 }
 

@@ -9,11 +9,13 @@
 //! - [`sockets`] and [`iopub`]: the five sockets, each with one owner. They know no language.
 //! - [`server`]: the loop that owns the session's state and answers requests;
 //!   [`requests`] has the answers that need no cell to run, [`executions`] the queue of cells,
-//!   [`routing`] decides below which cell an output appears.
+//!   [`routing`] decides below which cell an output appears, [`questions`] when the user is asked for a line, and
+//!   [`comms`] knows what is open between processes and widgets.
 //! - [`completeness`], [`kernel_info`]: plain functions and values behind single requests; [`history`]: the inputs of
 //!   all sessions, in a file.
 //! - [`stop`]: what ends the kernel from outside.
 
+mod comms;
 pub(crate) mod completeness;
 pub(crate) mod connection;
 mod executions;
@@ -21,6 +23,7 @@ mod history;
 mod iopub;
 mod kernel_info;
 pub(crate) mod message;
+mod questions;
 mod requests;
 mod routing;
 mod server;

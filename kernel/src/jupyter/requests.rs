@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use jupyter_protocol::{CommClose, CommInfoReply, CommOpen, CompleteRequest, InspectRequest, IsCompleteRequest};
+use jupyter_protocol::{CompleteRequest, InspectRequest, IsCompleteRequest};
 use serde_json::{Value, json};
 
 use super::completeness;
@@ -70,35 +70,36 @@ fn inspect_reply(found: Option<Description>) -> Content {
 /// The reply to `request`; `None` for a type of request that has none here.
 pub(super) fn answer(request: &Message) -> Option<Content> {
     let reply = match request.msg_type() {
-        "comm_info_request" => Ok(CommInfoReply::default().into()),
         "is_complete_request" => request
             .read::<IsCompleteRequest>()
             .map(|asked| completeness::of(&asked.code).into()),
+        // They are none of `supported_features`, but a client that does not look there should not wait for ever.
+        "create_subshell_request" | "delete_subshell_request" | "list_subshell_request" => Ok(no_subshells(request)),
         _ => return None,
     };
     Some(reply.unwrap_or_else(|error| refusal(request, &error)))
 }
 
-/// The reply to a request whose content cannot be read.
-pub(super) fn refusal(request: &Message, error: &serde_json::Error) -> Content {
-    let evalue = format!("the content of this {} cannot be read: {error}", request.msg_type());
+/// Cells of a session share its variables, so they run one after the other: there is nothing for a second shell to run
+/// at the same time. What else a client may ask is answered while a cell runs, on the shell that there is.
+fn no_subshells(request: &Message) -> Content {
+    let evalue = "cells of a session run one after the other, so there are no subshells; all other requests are answered \
+                  while a cell runs";
+    error_reply(request, "NotSupported", evalue)
+}
+
+fn error_reply(request: &Message, ename: &str, evalue: &str) -> Content {
     let reply = request.msg_type().replace("_request", "_reply");
     Content::new(
         reply,
-        json!({"status": "error", "ename": "BadRequest", "evalue": evalue, "traceback": [evalue]}),
+        json!({"status": "error", "ename": ename, "evalue": evalue, "traceback": [evalue]}),
     )
 }
 
-/// What is published when a client opens a comm: nothing here knows any target, so it is closed.
-pub(super) fn close_comm(open: &Message) -> Option<Content> {
-    let open: CommOpen = open.read().ok()?;
-    Some(
-        CommClose {
-            comm_id: open.comm_id,
-            ..CommClose::default()
-        }
-        .into(),
-    )
+/// The reply to a request whose content cannot be read.
+pub(super) fn refusal(request: &Message, error: &serde_json::Error) -> Content {
+    let evalue = format!("the content of this {} cannot be read: {error}", request.msg_type());
+    error_reply(request, "BadRequest", &evalue)
 }
 
 #[cfg(test)]
@@ -114,8 +115,8 @@ mod tests {
     #[test]
     fn every_reply_is_of_its_requests_type_and_holds_no_null() {
         for (request, content) in [
-            ("comm_info_request", json!({})),
             ("is_complete_request", json!({"code": "1 +"})),
+            ("list_subshell_request", json!({})),
         ] {
             let (reply, content) = ask(request, content).unwrap();
             assert_eq!(reply, request.replace("_request", "_reply"));
@@ -138,6 +139,6 @@ mod tests {
 
     #[test]
     fn unknown_requests_have_no_reply() {
-        assert_eq!(ask("create_subshell_request", json!({})), None);
+        assert_eq!(ask("debug_request", json!({})), None);
     }
 }

@@ -3,8 +3,8 @@
 //! An output belongs to the cell whose process made it, also long after that cell ended: it is
 //! published with that cell's request as its parent. Two things bend this rule:
 //!
-//! - An update of a display goes out under the running cell. Front ends find the display by its
-//!   id, and batch clients drop everything that has another parent.
+//! - An update of a display, and what is said on a comm, goes out under the running cell. Front ends find these by
+//!   their ids, and batch clients drop everything that has another parent.
 //! - A batch client (nbclient, and so nbconvert and papermill) looks at the running cell only; what
 //!   others publish is lost to it. For such a client late output appears below the running cell,
 //!   and between cells it waits for the next one. Batch clients are those that say
@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::comms;
 use super::message::{Content, Header, Message};
 use crate::eval::{CellId, Event, MimeBundle, StreamName};
 
@@ -84,6 +85,14 @@ impl Routing {
             .collect()
     }
 
+    /// The running cell goes on under another name: what comes under it belongs to the same request.
+    pub(super) fn rename(&mut self, cell: CellId) {
+        if let Some(origin) = self.running.and_then(|running| self.origins.get(&running)).cloned() {
+            self.origins.insert(cell, origin);
+            self.running = Some(cell);
+        }
+    }
+
     /// The running cell has ended.
     pub(super) fn end(&mut self) {
         self.running = None;
@@ -91,7 +100,7 @@ impl Routing {
 
     /// What is to be published for `event`, if anything and if now.
     pub(super) fn route(&mut self, event: Event) -> Option<Publication> {
-        let cell = cell_of(&event);
+        let cell = cell_of(&event)?;
         let late = self.running != Some(cell);
         if late && self.late == LateOutput::Lost {
             if matches!(event, Event::ClearOutput { .. }) {
@@ -103,7 +112,8 @@ impl Routing {
                 return None;
             }
         }
-        let update = matches!(event, Event::Display { update: true, .. });
+        // Front ends find these by their ids.
+        let update = matches!(event, Event::Display { update: true, .. } | Event::Comm { .. });
         let shown_below = match self.running {
             Some(running) if update || self.late == LateOutput::Lost => running,
             _ => cell,
@@ -133,12 +143,15 @@ pub(super) fn join_streams(events: impl IntoIterator<Item = Event>) -> Vec<Event
     joined
 }
 
-fn cell_of(event: &Event) -> CellId {
+/// The cell that an event belongs to. Questions are not published.
+fn cell_of(event: &Event) -> Option<CellId> {
     match event {
         Event::Stream { cell, .. }
         | Event::Display { cell, .. }
         | Event::ClearOutput { cell, .. }
-        | Event::Result { cell, .. } => *cell,
+        | Event::Comm { cell, .. }
+        | Event::Result { cell, .. } => Some(*cell),
+        Event::Question { .. } | Event::HostGone => None,
     }
 }
 
@@ -164,6 +177,8 @@ fn content(event: Event, origin: &Origin) -> Option<Content> {
             Content::new(msg_type, display(data, metadata, display_id))
         }
         Event::ClearOutput { wait, .. } => Content::new("clear_output", json!({"wait": wait})),
+        Event::Comm { comm, .. } => comms::message(comm),
+        Event::Question { .. } | Event::HostGone => return None,
         Event::Result { .. } if origin.silent => return None,
         Event::Result { data, .. } => {
             let execution_count = origin.execution_count;

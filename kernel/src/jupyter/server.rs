@@ -13,17 +13,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::comms::{self, Comms};
 use super::connection::ConnectionInfo;
-use super::executions::{self, Asked, Executions, Running};
+use super::executions::{self, Asked, Executions, Expressions, Running, Step};
 use super::history::{History, Query};
 use super::kernel_info::{self, RustVersion};
 use super::message::{Content, Message};
+use super::questions::{self, Questions};
 use super::requests;
 use super::routing::{self, LateOutput, Origin, Routing};
 use super::sockets::{RequestSocket, Session, Sockets};
 use super::stop;
 use super::wire::Signer;
-use crate::eval::{Engine, EngineOptions, Event, Outcome};
+use crate::eval::{Comm, Engine, EngineOptions, Event, Outcome};
 
 /// How many outputs are published before requests get their turn.
 const EVENTS_AT_ONCE: usize = 4096;
@@ -68,6 +70,8 @@ pub(super) async fn serve(connection: ConnectionInfo) -> anyhow::Result<()> {
         running: None,
         later: JoinSet::new(),
         routing: Routing::new(),
+        comms: Comms::default(),
+        questions: Questions::default(),
         history: History::open(),
     };
     server.run(stopped).await;
@@ -84,6 +88,8 @@ struct Server {
     /// Replies that are being made.
     later: JoinSet<(Asked, Content)>,
     routing: Routing,
+    comms: Comms,
+    questions: Questions,
     history: History,
 }
 
@@ -102,9 +108,14 @@ impl Server {
         let mut next_look = Instant::now();
         loop {
             self.start_waiting().await;
+            self.ask_user().await;
             let then = tokio::select! {
                 Some(message) = self.sockets.control.next() => self.answer(Channel::Control, message).await,
                 Some(message) = self.sockets.shell.next() => self.answer(Channel::Shell, message).await,
+                Some(message) = self.sockets.stdin.next() => {
+                    self.user_answered(&message);
+                    Then::Continue
+                }
                 () = look(&mut self.events, &mut events, next_look), if !self.events.is_closed() => {
                     self.show(events.drain(..));
                     next_look = Instant::now() + LOOKED_FOR_EVERY;
@@ -166,10 +177,9 @@ impl Server {
                 Ok(query) => Content::new("history_reply", self.history.answer(query).await),
                 Err(error) => requests::refusal(&message, &error),
             }),
-            "comm_open" => {
-                if let Some(close) = requests::close_comm(&message) {
-                    self.publish(&message, close);
-                }
+            "comm_info_request" => Some(self.comms.reply(&message)),
+            "comm_open" | "comm_msg" | "comm_close" => {
+                self.client_says(&message);
                 None
             }
             _ => requests::answer(&message),
@@ -187,6 +197,40 @@ impl Server {
         }
         self.publish(&message, Status::idle());
         Then::Continue
+    }
+
+    /// Hands what a client says on a comm to the process that hears of it. Where there is none, the comm is closed.
+    fn client_says(&mut self, message: &Message) {
+        let Some(said) = comms::said(message) else { return };
+        self.comms.note(&said);
+        let (Comm::Open { comm, .. } | Comm::Message { comm, .. } | Comm::Close { comm, .. }) = &said;
+        let (comm, closed) = (comm.clone(), matches!(said, Comm::Close { .. }));
+        if !self.engine.comm(said) && !closed {
+            let close = comms::close(&comm);
+            self.comms.note(&Comm::Close {
+                comm,
+                payload: Default::default(),
+            });
+            self.publish(message, close);
+        }
+    }
+
+    /// Asks the user the next question, if one waits.
+    async fn ask_user(&mut self) {
+        let Some(running) = &self.running else { return };
+        if let Some(content) = self.questions.next() {
+            self.sockets.stdin.reply(&running.asked.message, content).await;
+        }
+    }
+
+    fn user_answered(&mut self, message: &Message) {
+        if message.msg_type() != "input_reply" {
+            return;
+        }
+        let value = message.content["value"].as_str().unwrap_or_default();
+        if let Some((question, answer)) = self.questions.answered(value) {
+            self.engine.answer(question, answer);
+        }
     }
 
     /// Replies to a request, which is done with that.
@@ -237,6 +281,7 @@ impl Server {
         let (engine, code) = (self.engine.clone(), request.code.clone());
         let outcome = Box::pin(async move { engine.execute(cell, execution_count, code).await });
         self.running = Some(Running {
+            expressions: Expressions::of(&request),
             asked,
             request,
             cell,
@@ -247,18 +292,34 @@ impl Server {
 
     /// The running cell has ended with `outcome`: tells everybody, and aborts what waits if it failed.
     async fn finish(&mut self, outcome: Outcome) -> Then {
+        // All that the cell put out is on the channel by now, and comes before its end.
+        self.show_arrived();
+        let Some(running) = &mut self.running else {
+            return Then::Continue;
+        };
+        let outcome = match running.expressions.next(outcome) {
+            Step::Reply(outcome) => outcome,
+            Step::Evaluate(code) => {
+                let (cell, _) = self.executions.number(false);
+                running.cell = cell;
+                self.routing.rename(cell);
+                let engine = self.engine.clone();
+                running.outcome = Box::pin(async move { engine.execute(cell, 0, code).await });
+                return Then::Continue;
+            }
+        };
         let Some(Running {
             asked,
             request,
             execution_count,
+            expressions,
             ..
         }) = self.running.take()
         else {
             return Then::Continue;
         };
-        // All that the cell put out is on the channel by now, and comes before its end.
-        self.show_arrived();
         self.routing.end();
+        self.end_questions();
         if let (Outcome::Error(error), false) = (&outcome, request.silent) {
             self.publish(&asked.message, executions::error_output(error));
         }
@@ -267,7 +328,7 @@ impl Server {
             Outcome::Error(_) if request.stop_on_error => self.take_arrived(),
             _ => Vec::new(),
         };
-        self.reply(&asked, executions::reply(&request, execution_count, &outcome))
+        self.reply(&asked, executions::reply(expressions, execution_count, &outcome))
             .await;
         for asked in abandoned {
             if asked.message.msg_type() == "execute_request" {
@@ -290,6 +351,12 @@ impl Server {
             });
         }
         arrived
+    }
+
+    fn end_questions(&mut self) {
+        for (question, answer) in self.questions.end() {
+            self.engine.answer(question, answer);
+        }
     }
 
     async fn abort(&mut self, asked: &Asked) {
@@ -338,20 +405,58 @@ impl Server {
 
     fn show(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in routing::join_streams(events) {
-            self.record(&event);
+            if self.is_of_expression(&event) {
+                continue;
+            }
+            self.notice(&event);
             if let Some((parent, content)) = self.routing.route(event) {
                 self.sockets.iopub.publish(Some(&parent), content);
             }
         }
     }
 
-    /// Keeps the running cell's value for the history.
-    fn record(&mut self, event: &Event) {
-        if let (Event::Result { cell, data }, Some(running)) = (event, &self.running)
-            && running.cell == *cell
-            && let Some(text) = data.get("text/plain").and_then(|text| text.as_str())
-        {
-            self.history.record_output(running.execution_count, text);
+    /// Whether an event is the value of an expression, which the reply tells and nobody publishes.
+    fn is_of_expression(&mut self, event: &Event) -> bool {
+        match (event, &mut self.running) {
+            (Event::Result { cell, data }, Some(running)) if *cell == running.cell => running.expressions.take(data),
+            _ => false,
+        }
+    }
+
+    /// What an event is beside something to publish: a question, a comm, a value for the history.
+    fn notice(&mut self, event: &Event) {
+        match event {
+            Event::Question {
+                question,
+                prompt,
+                hidden,
+                ..
+            } => {
+                let asked = questions::Asked {
+                    question: *question,
+                    prompt: prompt.clone(),
+                    hidden: *hidden,
+                };
+                let running = self.running.as_ref().map(|running| &running.request);
+                if let Err(refused) = self.questions.wait(asked, running) {
+                    self.engine.answer(*question, refused);
+                }
+            }
+            Event::Comm { comm, .. } => self.comms.note(comm),
+            Event::HostGone => {
+                let parent = self.running.as_ref().map(|running| &running.asked.message.header);
+                for close in self.comms.close_all() {
+                    self.sockets.iopub.publish(parent, close);
+                }
+            }
+            Event::Result { cell, data } => {
+                if let Some(running) = self.running.as_ref().filter(|running| running.cell == *cell)
+                    && let Some(text) = data.get("text/plain").and_then(|text| text.as_str())
+                {
+                    self.history.record_output(running.execution_count, text);
+                }
+            }
+            Event::Stream { .. } | Event::Display { .. } | Event::ClearOutput { .. } => {}
         }
     }
 

@@ -30,8 +30,8 @@ pub(crate) struct Sockets {
     pub(crate) control: RequestSocket,
     /// Where outputs and states are published.
     pub(crate) iopub: IoPub,
-    /// Bound, because clients connect to it; nothing asks for input yet.
-    _stdin: RouterSocket,
+    /// Where users are asked for input: here the kernel requests and clients reply.
+    pub(crate) stdin: RequestSocket,
 }
 
 impl Sockets {
@@ -52,7 +52,7 @@ impl Sockets {
                 session,
             ),
             iopub,
-            _stdin: bind_router("stdin", &connection.stdin_url()).await?,
+            stdin: RequestSocket::new("stdin", bind_router("stdin", &connection.stdin_url()).await?, session),
         })
     }
 }
@@ -66,7 +66,7 @@ async fn bind_router(name: &str, url: &str) -> anyhow::Result<RouterSocket> {
     Ok(socket)
 }
 
-/// A socket on which clients ask and get replies.
+/// A socket with a client at each identity.
 pub(crate) struct RequestSocket {
     requests: UnboundedReceiver<Message>,
     replies: RouterSendHalf,
@@ -97,7 +97,7 @@ impl RequestSocket {
         self.requests.try_recv().ok()
     }
 
-    /// Replies to `request`. That its sender is gone is its own affair.
+    /// Sends to the sender of `request`, as a consequence of it. That the sender is gone is its own affair.
     pub(crate) async fn reply(&mut self, request: &Message, content: Content) {
         let mut reply = Message::new(&self.session.id, Some(&request.header), content);
         reply.identities = request.identities.clone();

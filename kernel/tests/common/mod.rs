@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use zeromq::{DealerSocket, ReqSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
+use zeromq::util::PeerIdentity;
+use zeromq::{DealerSocket, ReqSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket, ZmqMessage};
 
 pub use wire::Message;
 
@@ -49,8 +50,9 @@ pub fn prepare() {
 pub enum Channel {
     Shell,
     Control,
+    Stdin,
 }
-pub use Channel::{Control, Shell};
+pub use Channel::{Control, Shell, Stdin};
 
 /// Talks with a kernel that the tests of one file share, one after the other. A test that fails
 /// takes it along.
@@ -68,6 +70,7 @@ pub struct Kernel {
     process: Child,
     shell: DealerSocket,
     control: DealerSocket,
+    stdin: DealerSocket,
     iopub: SubSocket,
     iopub_url: String,
     heartbeat: ReqSocket,
@@ -111,10 +114,18 @@ impl Kernel {
             .unwrap();
         let sockets = directory.path().join("k");
         let url = |port: u32| format!("ipc://{}-{port}", sockets.display());
+        // A kernel finds the client's stdin socket by the identity of its shell socket.
+        let client = PeerIdentity::try_from(uuid::Uuid::new_v4().as_bytes().to_vec()).unwrap();
+        let dealer = || {
+            let mut options = SocketOptions::default();
+            options.peer_identity(client.clone());
+            DealerSocket::with_options(options)
+        };
         let mut kernel = Kernel {
             process,
-            shell: DealerSocket::new(),
+            shell: dealer(),
             control: DealerSocket::new(),
+            stdin: dealer(),
             iopub: SubSocket::new(),
             iopub_url: url(2),
             heartbeat: ReqSocket::new(),
@@ -127,6 +138,7 @@ impl Kernel {
         kernel.iopub.subscribe("").await.unwrap();
         kernel.shell.connect(&url(1)).await.unwrap();
         kernel.control.connect(&url(4)).await.unwrap();
+        kernel.stdin.connect(&url(3)).await.unwrap();
         kernel.heartbeat.connect(&url(5)).await.unwrap();
         kernel
             .published("iopub_welcome", |message| message.is("iopub_welcome"))
@@ -180,6 +192,14 @@ impl Kernel {
         let reply = self.reply(channel).await;
         assert_eq!(reply.parent.as_deref(), Some(request.as_str()), "{reply:?}");
         reply.content
+    }
+
+    /// Waits until the user is asked, which must be for `request`, and answers.
+    pub async fn type_line(&mut self, request: &str, line: &str) -> Value {
+        let asked = self.reply(Stdin).await;
+        assert!(asked.is("input_request") && asked.belongs_to(request), "{asked:?}");
+        self.send(Stdin, "input_reply", json!({"value": line})).await;
+        asked.content
     }
 
     /// The first publication that `wanted` accepts, of those not taken yet; the others stay.
@@ -284,6 +304,7 @@ impl Kernel {
         match channel {
             Shell => &mut self.shell,
             Control => &mut self.control,
+            Stdin => &mut self.stdin,
         }
     }
 }

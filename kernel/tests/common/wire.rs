@@ -19,6 +19,8 @@ pub struct Message {
     pub parent_header: Value,
     /// Keys of the header beside those that the specification knows.
     pub extra: Value,
+    /// Binary frames at the end.
+    pub buffers: Vec<Bytes>,
 }
 
 impl Message {
@@ -33,6 +35,7 @@ impl Message {
             content,
             parent_header: json!({}),
             extra: json!({}),
+            buffers: Vec::new(),
         }
     }
 
@@ -71,6 +74,7 @@ pub fn encode(message: &Message, session: &str, key: &str) -> Vec<Bytes> {
     ];
     let mut all = vec![Bytes::from_static(b"<IDS|MSG>"), Bytes::from(sign(&frames, key))];
     all.extend(frames);
+    all.extend(message.buffers.iter().cloned());
     all
 }
 
@@ -94,6 +98,7 @@ pub fn decode(frames: Vec<Bytes>, key: &str) -> Message {
         content: json(&frames[4]),
         parent_header,
         extra: json!({}),
+        buffers: frames[5..].to_vec(),
     }
 }
 

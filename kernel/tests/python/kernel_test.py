@@ -29,6 +29,8 @@ class CrabtreeTests(jupyter_kernel_test.KernelTests):
     ]
     code_inspect_sample = "println!"
 
+    code_clear_output = "io::clear(false);"
+
     code_history_pattern = "6 ?*"
     supported_history_operations = ("tail", "range", "search")
 

@@ -20,14 +20,19 @@
 //!                      ◀──────   Ended{cell}
 //! ```
 //!
+//! Beside that, at any time: a question of the host's ([`ToKernel::Ask`]) gets one answer ([`ToHost::Answer`]), and
+//! [`Comm`]s go both ways.
+//!
 //! `Ended` is the barrier: whatever the cell itself wrote came before it. Outputs of processes may
 //! come at any time, under the cell that spawned them.
 
 pub mod barrier;
+mod comm;
 pub mod frame;
 mod message;
 
-pub use message::{CellEnd, Opening, Replaced, Stream, ToHost, ToKernel};
+pub use comm::{Comm, Payload};
+pub use message::{Answer, CellEnd, Opening, Replaced, Stream, ToHost, ToKernel};
 
 /// The environment variable that tells a host where its kernel listens.
 pub const LINK_ENV: &str = "CRABTREE_LINK";

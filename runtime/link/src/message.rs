@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Comm;
+
 /// The first frame of a connection: what it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Opening {
@@ -44,6 +46,26 @@ pub enum ToHost {
         /// The cell; an interrupt that comes too late for it does nothing.
         cell: u64,
     },
+    /// Answers [`ToKernel::Ask`].
+    Answer {
+        /// The question's number.
+        question: u64,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// The front end says something on a comm.
+    Comm(Comm),
+}
+
+/// What became of a question to the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The user's line, without a newline.
+    Line(String),
+    /// The user says that there is no more.
+    End,
+    /// Nobody can be asked, for this reason.
+    Refused(String),
 }
 
 /// What the host tells the kernel.
@@ -89,6 +111,24 @@ pub enum ToKernel {
         cell: u64,
         /// Mime types and contents, in the order of the producer.
         bundle: Vec<(String, String)>,
+    },
+    /// The user is to type a line.
+    Ask {
+        /// The cell of the process that asks.
+        cell: u64,
+        /// Numbers the questions of one host.
+        question: u64,
+        /// What to show before.
+        prompt: String,
+        /// Whether what is typed is not to be seen.
+        hidden: bool,
+    },
+    /// A process says something on a comm.
+    Comm {
+        /// The cell of the process.
+        cell: u64,
+        /// What it says.
+        comm: Comm,
     },
     /// The cell's code came to its end.
     Outcome {

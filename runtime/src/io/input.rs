@@ -29,14 +29,17 @@ pub struct Get {
     pub wanted: Wanted,
     /// Whether a text is wanted, which is UTF-8, and not any bytes.
     pub text: bool,
+    /// Whether it is a secret: what is typed is not to be seen.
+    pub hidden: bool,
 }
 
 impl Get {
+    #[doc(hidden)]
     /// Cuts the piece from the front of `rest`; `None` at the end of all input. `ended` says that nothing follows.
     ///
     /// # Errors
     /// When a text is wanted and there is none. Then nothing was taken.
-    pub(crate) fn cut(&self, rest: &[u8], ended: bool) -> Result<Cut> {
+    pub fn cut(&self, rest: &[u8], ended: bool) -> Result<Cut> {
         if rest.is_empty() && self.wanted != Wanted::Count(0) {
             return Ok(if ended { Cut::End } else { Cut::More });
         }
@@ -63,9 +66,11 @@ impl Get {
     }
 }
 
+#[doc(hidden)]
 /// What [`Get::cut`] found.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Cut {
+#[allow(missing_docs)]
+pub enum Cut {
     /// The piece, which takes `length` bytes of the input.
     Piece { piece: Vec<u8>, length: usize },
     /// There is not enough yet.
@@ -166,6 +171,7 @@ mod tests {
             prompt: String::new(),
             wanted,
             text,
+            hidden: false,
         };
         assert_eq!(get.cut(input, ended).unwrap(), expected);
     }
@@ -211,6 +217,7 @@ mod tests {
                 prompt: String::new(),
                 wanted,
                 text: true,
+                hidden: false,
             };
             let error = get.cut(&[130, 227, 129, 132], true).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData, "{wanted:?}");

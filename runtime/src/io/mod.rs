@@ -42,8 +42,9 @@ mod macros;
 mod request;
 mod serve;
 pub mod string_io;
+mod terminal;
 
-use crate::kino::Bundle;
+use crate::kino::{Bundle, comm};
 use crate::node::node;
 use crate::pid::Pid;
 use crate::process::current;
@@ -52,9 +53,11 @@ pub use address::AsDevice;
 use address::Place;
 pub use error::{IoError, IoFailure};
 pub(crate) use input::Ahead;
+#[doc(hidden)]
+pub use input::Cut;
 pub use input::{Get, Wanted};
 use parking_lot::Mutex;
-pub use request::{Pieces, Reading, binread, binwrite, getn, gets, inspect, puts, read, stream, write};
+pub use request::{Pieces, Reading, binread, binwrite, get_password, getn, gets, inspect, puts, read, stream, write};
 pub(crate) use serve::{begin_owned, close};
 use std::any::Any;
 use std::fmt;
@@ -129,6 +132,17 @@ pub trait Device: Any + Send + Sync {
     fn display(&self, display: Display) {
         let text = display.bundle.text();
         self.write(Stream::Stdout, &format!("{}\n", text.trim_end_matches('\n')));
+    }
+
+    /// Says something on a [comm](crate::kino::comm), or has this device tell a process of those that the front end
+    /// opens. Unless this is written, there is no front end.
+    ///
+    /// # Errors
+    /// Whatever hinders the device.
+    fn comm(&self, action: comm::Action) -> std::io::Result<()> {
+        drop(action);
+        let words = "this device has no front end to talk with; comms work in a notebook";
+        Err(Error::new(ErrorKind::Unsupported, words))
     }
 
     /// Removes what was written and shown: at once, or when the next output comes, if `wait` is set.
@@ -224,6 +238,11 @@ pub fn clear(wait: bool) {
     leader().clear(wait);
 }
 
+/// Has a device do something with a comm.
+pub(crate) fn comm(device: Pid, action: comm::Action) -> std::io::Result<()> {
+    device_of(device).1.comm(action)
+}
+
 fn leader() -> Arc<dyn Device> {
     device_of(current::group_leader()).1
 }
@@ -254,7 +273,10 @@ impl Device for Terminal {
     fn get(&self, get: Get) -> Getting<'_> {
         self.write(Stream::Stdout, &get.prompt);
         let input = self.input.clone();
-        blocking(move || input.lock().next(&get, &mut std::io::stdin()))
+        blocking(move || {
+            let _silent = get.hidden.then(terminal::Silent::begin);
+            input.lock().next(&get, &mut std::io::stdin())
+        })
     }
 }
 

@@ -138,6 +138,36 @@ pub fn gets(device: impl AsDevice, prompt: impl Display) -> Reading<String> {
     Reading::text(device.place(), "io::gets", prompt.to_string(), Wanted::Line)
 }
 
+/// Shows a prompt and reads a line that nobody is to see, its `\n` included; otherwise like [`gets`].
+///
+/// A terminal does not show what is typed, and a notebook shows dots. Devices that show nothing by themselves, such as
+/// strings, read it like any other line.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::io::{self, string_io};
+///
+/// let device = string_io::open("opensesame\n");
+/// assert_eq!(io::get_password(device, "Password: ").await?.as_deref(), Some("opensesame\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// As [`gets`].
+///
+/// # Cancel safety
+/// As [`gets`].
+pub fn get_password(device: impl AsDevice, prompt: impl Display) -> Reading<String> {
+    let get = Get {
+        prompt: prompt.to_string(),
+        wanted: Wanted::Line,
+        text: true,
+        hidden: true,
+    };
+    Reading::of_text(device.place(), "io::get_password", get)
+}
+
 /// Shows a prompt and reads so much: `getn(device, "? ", 1)` reads one character. Otherwise like [`gets`].
 ///
 /// # Errors
@@ -177,6 +207,7 @@ pub fn binread(device: impl AsDevice, wanted: impl Into<Wanted>) -> Reading<Vec<
         prompt: String::new(),
         wanted: wanted.into(),
         text: false,
+        hidden: false,
     };
     Reading::new(device.place(), "io::binread", get, |bytes| bytes)
 }
@@ -193,8 +224,16 @@ impl<T> std::fmt::Debug for Reading<T> {
 
 impl Reading<String> {
     fn text(place: Place, function: &'static str, prompt: String, wanted: Wanted) -> Reading<String> {
-        let text = true;
-        let get = Get { prompt, wanted, text };
+        let get = Get {
+            prompt,
+            wanted,
+            text: true,
+            hidden: false,
+        };
+        Reading::of_text(place, function, get)
+    }
+
+    fn of_text(place: Place, function: &'static str, get: Get) -> Reading<String> {
         Reading::new(place, function, get, |bytes| {
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
         })

@@ -26,7 +26,7 @@ use crate::node::node;
 /// # });
 /// ```
 pub fn display<R: Render + ?Sized>(value: &R) -> DisplayHandle {
-    let handle = DisplayHandle { id: new_display_id() };
+    let handle = DisplayHandle { id: new_id().into() };
     handle.show(value, false);
     handle
 }
@@ -70,7 +70,7 @@ impl fmt::Debug for DisplayHandle {
 }
 
 /// A notebook keeps outputs of earlier sessions, so a number alone would not do: process and time make it unique.
-fn new_display_id() -> Arc<str> {
+pub(super) fn new_id() -> String {
     let number = node().new_ref().0;
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!(
@@ -78,5 +78,4 @@ fn new_display_id() -> Arc<str> {
         std::process::id(),
         since_epoch.as_nanos()
     )
-    .into()
 }

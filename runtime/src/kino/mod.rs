@@ -25,11 +25,13 @@
 //! - [`markdown`] and [`html`]: text with markup.
 //! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
 //! - [`settle`]: waits until what processes show has come to rest.
+//! - [`comm`]: channels to scripts and widgets in the front end.
 //! - [`Render`]: implement it for your own types.
 //!
 //! The vocabulary is that of Livebook's Kino.
 
 mod bundle;
+pub mod comm;
 mod display;
 mod formatted;
 pub mod process;

@@ -75,7 +75,9 @@ type Ended = (CellEnd, Option<Box<dyn Any + Send>>);
 fn evaluate(future: CellFuture<'_>) {
     let host = Host::get();
     let cell = host.running_cell();
+    host.code_begins(cell);
     let ended = host.cells().run(cell, || run(host, cell, future));
+    host.code_ended();
     let (end, unwinding) = ended.unwrap_or_else(|| {
         host.evaluator().take_back();
         (CellEnd::Abandoned, Some(Box::new("the cell was left behind")))

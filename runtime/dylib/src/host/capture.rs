@@ -110,7 +110,8 @@ impl Capture {
     }
 }
 
-fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+/// Another descriptor for what `fd` means.
+pub(super) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointers; the new descriptor is nobody else's.
     unsafe {
         let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0);
@@ -123,7 +124,7 @@ fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// Makes `fd` mean what `source` means.
-fn replace(fd: RawFd, source: RawFd) -> io::Result<()> {
+pub(super) fn replace(fd: RawFd, source: RawFd) -> io::Result<()> {
     // SAFETY: the call takes no pointers; the standard descriptors are not owned by any Rust value.
     if unsafe { libc::dup2(source, fd) } < 0 {
         Err(io::Error::last_os_error())

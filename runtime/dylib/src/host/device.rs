@@ -1,8 +1,11 @@
 //! The I/O device of a cell: the group leader of the processes that the cell spawns.
 
-use crabtree_link::ToKernel;
-use runtime::io::{Device, Display, Stream};
-use runtime::kino::Bundle;
+use std::io::{Error, ErrorKind, Result};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crabtree_link::{Answer, ToKernel};
+use runtime::io::{Cut, Device, Display, Get, Getting, Stream};
+use runtime::kino::{Bundle, comm};
 
 use super::Host;
 
@@ -11,12 +14,18 @@ use super::Host;
 pub(super) struct CellDevice {
     host: &'static Host,
     cell: u64,
+    /// What the user typed and nobody has read.
+    rest: Arc<Mutex<Vec<u8>>>,
 }
 
 impl CellDevice {
     /// The device of a cell.
     pub(super) fn of(host: &'static Host, cell: u64) -> CellDevice {
-        CellDevice { host, cell }
+        CellDevice {
+            host,
+            cell,
+            rest: Arc::default(),
+        }
     }
 }
 
@@ -48,8 +57,46 @@ impl Device for CellDevice {
         });
     }
 
+    fn get(&self, get: Get) -> Getting<'_> {
+        Box::pin(read(self.host, self.cell, Arc::clone(&self.rest), get))
+    }
+
+    fn comm(&self, action: comm::Action) -> Result<()> {
+        self.host.comms.act(self.host, self.cell, action)
+    }
+
     fn clear(&self, wait: bool) {
         self.host.send(&ToKernel::Clear { cell: self.cell, wait });
+    }
+}
+
+/// Asks the user for lines until there is enough.
+async fn read(host: &Host, cell: u64, rest: Arc<Mutex<Vec<u8>>>, get: Get) -> Result<Option<Vec<u8>>> {
+    let mut prompt = get.prompt.clone();
+    let mut ended = false;
+    loop {
+        {
+            let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+            match get.cut(&rest, ended)? {
+                Cut::Piece { piece, length } => {
+                    rest.drain(..length);
+                    return Ok(Some(piece));
+                }
+                Cut::End => return Ok(None),
+                Cut::More => {}
+            }
+        }
+        let answer = host.ask(cell, std::mem::take(&mut prompt), get.hidden).await;
+        match answer {
+            Ok(Answer::Line(line)) => {
+                let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+                rest.extend_from_slice(line.as_bytes());
+                rest.push(b'\n');
+            }
+            Ok(Answer::End) => ended = true,
+            Ok(Answer::Refused(reason)) => return Err(Error::new(ErrorKind::Unsupported, reason)),
+            Err(_) => return Err(Error::from(ErrorKind::BrokenPipe)),
+        }
     }
 }
 

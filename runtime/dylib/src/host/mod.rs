@@ -4,24 +4,35 @@
 //! everything that cells and processes show goes out through [`Host::send`], in the order of the calls.
 
 mod capture;
+mod comms;
 mod device;
 mod filter;
+mod questions;
+#[cfg(target_os = "linux")]
+mod stdin;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_stdin.rs"]
+mod stdin;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crabtree_link::{LINK_ENV, Opening, ToHost, ToKernel, frame};
+use crabtree_link::{Answer, LINK_ENV, Opening, ToHost, ToKernel, frame};
 use runtime::kino::Bundle;
-use runtime::{io as process_io, process};
-use tokio::sync::Notify;
+use runtime::{Pid, io as process_io, process};
+use tokio::sync::{Notify, oneshot};
 
 use crate::evaluator::{self, CellThread, Evaluator};
 use capture::Capture;
+use comms::Comms;
 use device::CellDevice;
+use questions::Questions;
 pub(crate) use runtime::__private::OwnThread;
+use stdin::Stdin;
 
 static HOST: OnceLock<Host> = OnceLock::new();
 
@@ -32,6 +43,9 @@ pub(crate) struct Host {
     evaluator: Evaluator,
     cells: CellThread,
     capture: Capture,
+    stdin: Stdin,
+    questions: Questions,
+    comms: Comms,
     state: Mutex<State>,
     begun: Condvar,
     interrupt: Notify,
@@ -41,6 +55,8 @@ pub(crate) struct Host {
 struct State {
     /// The cell that began last.
     cell: Option<u64>,
+    /// Its device.
+    device: Option<Pid>,
     /// Cells that are to be interrupted.
     interrupted: HashSet<u64>,
 }
@@ -56,9 +72,10 @@ impl Host {
             let text = format!("{LINK_ENV} is not set: this library runs inside a Crabtree kernel only");
             io::Error::new(io::ErrorKind::NotFound, text)
         })?;
-        let (host, link) = Host::connect(Path::new(&path))?;
+        let (host, link, commands) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
         host.capture.start(|text| host.captured(text))?;
+        host.stdin.start(host, commands)?;
         std::thread::Builder::new().name("link".to_owned()).spawn(move || {
             let _own = OwnThread::begin();
             host.obey(link);
@@ -73,13 +90,15 @@ impl Host {
         HOST.get().expect("a cell runs only after the host has started")
     }
 
-    fn connect(path: &Path) -> io::Result<(Host, UnixStream)> {
+    /// The host, its connection, and evcxr's commands.
+    fn connect(path: &Path) -> io::Result<(Host, UnixStream, File)> {
         let pid = std::process::id();
         let mut link = UnixStream::connect(path)?;
         frame::write(&mut link, &Opening::Link { pid })?;
         let mut stderr = UnixStream::connect(path)?;
         frame::write(&mut stderr, &Opening::Stderr { pid })?;
         let capture = Capture::new(stderr)?;
+        let (stdin, commands) = Stdin::replace()?;
 
         let evaluator = Evaluator::start();
         let reader = link.try_clone()?;
@@ -88,11 +107,14 @@ impl Host {
             evaluator,
             cells: CellThread::default(),
             capture,
+            stdin,
+            questions: Questions::default(),
+            comms: Comms::default(),
             state: Mutex::default(),
             begun: Condvar::new(),
             interrupt: Notify::new(),
         };
-        Ok((host, reader))
+        Ok((host, reader, commands))
     }
 
     /// The process that cells run in.
@@ -114,6 +136,27 @@ impl Host {
             }
             state = self.begun.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The code of a cell begins.
+    pub(crate) fn code_begins(&self, cell: u64) {
+        self.stdin.begin(cell);
+    }
+
+    /// The code of a cell has ended.
+    pub(crate) fn code_ended(&self) {
+        self.stdin.end();
+    }
+
+    /// Has the user type a line.
+    pub(crate) fn ask(&self, cell: u64, prompt: String, hidden: bool) -> oneshot::Receiver<Answer> {
+        self.questions.ask(self, cell, prompt, hidden)
+    }
+
+    /// Tells the reader of a cell something.
+    pub(crate) fn say(&self, cell: u64, text: String) {
+        let stream = crabtree_link::Stream::Stderr;
+        self.send(&ToKernel::Output { cell, stream, text });
     }
 
     /// Returns when the kernel wants `cell` to end.
@@ -173,6 +216,16 @@ impl Host {
                     });
                 }
                 ToHost::Interrupt { cell } => self.interrupt(cell),
+                ToHost::Answer { question, answer } => self.questions.answered(question, answer),
+                ToHost::Comm(said) => {
+                    let (cell, device) = {
+                        let state = self.state();
+                        (state.cell, state.device)
+                    };
+                    if let (Some(cell), Some(device)) = (cell, device) {
+                        self.comms.heard(self, cell, device, said);
+                    }
+                }
             }
         }
         std::process::exit(0);
@@ -182,6 +235,8 @@ impl Host {
     fn interrupt(&'static self, cell: u64) {
         self.state().interrupted.insert(cell);
         self.interrupt.notify_waiters();
+        // One who waits for the user holds the lock of standard input, and must not be left behind with it.
+        self.stdin.end_input();
         evaluator::interrupt(cell);
         runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
@@ -191,6 +246,7 @@ impl Host {
         let replaced = self.evaluator.begin(device);
         let mut state = self.state();
         state.cell = Some(cell);
+        state.device = Some(device);
         state.interrupted.retain(|&other| other >= cell);
         drop(state);
         self.begun.notify_all();
