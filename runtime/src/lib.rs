@@ -35,6 +35,7 @@
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
 //! - [`trace`]: who says what to whom, around a piece of code or on the whole node.
+//! - [`ets`]: tables that a process owns and others share.
 //! - [`application`]: trees that are started and stopped as one, in the order of what they need.
 //! - [`io`]: where the output of processes goes and their input comes from. [`file`](mod@file): files as such devices.
 //! - [`system`]: the node as a whole: schedulers, clocks, unique numbers.
@@ -57,6 +58,8 @@
 //!   crash reaches an owner that does not trap exits by the link all the same.
 //! - A task whose result was taken says so at once when it is awaited again, instead of waiting for the timeout. A
 //!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
+//! - A table of [`ets`] has keys and values of one type each, and [`Table::iter`](ets::Table::iter) is safe without a
+//!   `safe_fixtable`. A set goes through its keys in an order that is not that of OTP.
 //! - When a permanent [`application`] ends, all others are stopped as in OTP, but the program goes on. A value that was
 //!   put into an environment before the application was loaded always persists.
 //! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
@@ -89,6 +92,7 @@ mod analyzer;
 pub mod application;
 mod destination;
 pub mod dynamic_supervisor;
+pub mod ets;
 pub mod file;
 pub mod gen_server;
 pub mod io;

@@ -10,7 +10,7 @@ use crate::system::Counters;
 use crate::threads;
 use crate::timer::{Senders, Timers};
 use crate::trace::Tracer;
-use crate::{application, io};
+use crate::{application, ets, io};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -29,6 +29,7 @@ pub(crate) struct Node {
     /// The device of processes that have no other, registered as `user`.
     pub(crate) user: Pid,
     pub(crate) counters: Counters,
+    pub(crate) tables: ets::Directory,
     pub(crate) applications: application::Controller,
     /// How often a device was written to, read from, or otherwise used.
     pub(crate) device_uses: AtomicU64,
@@ -68,6 +69,7 @@ impl Node {
             tracer: Tracer::default(),
             user,
             counters: Counters::new(),
+            tables: ets::Directory::default(),
             applications: application::Controller::default(),
             device_uses: AtomicU64::default(),
             own_threads: AtomicUsize::default(),

@@ -23,7 +23,7 @@ use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sync::{AtomicWaker, Mutex, MutexGuard};
 use crate::timer;
-use crate::{ExitReason, supervisor, trace};
+use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -136,6 +136,8 @@ pub(crate) struct Extras {
     pub(crate) callers: Option<Box<[Pid]>>,
     /// Set when the process is the supervisor of a registry.
     pub(crate) registry: Option<Arc<dyn AnyTables>>,
+    /// The tables that the process owns.
+    pub(crate) tables: ets::Owned,
 }
 
 /// How many bytes the entries of a map have, without the room that a tree leaves free.
@@ -167,10 +169,11 @@ impl Extras {
             supervisor,
             callers,
             registry,
+            tables,
         } = self;
         let nothing = name.is_none() && label.is_none() && dictionary.is_empty();
         let nobody = asked_where.is_empty() && supervisor.is_none() && callers.is_none();
-        nothing && nobody && device.is_none() && registry.is_none()
+        nothing && nobody && device.is_none() && registry.is_none() && tables.is_empty()
     }
 }
 
@@ -536,7 +539,9 @@ impl Record {
     }
 
     fn wind_up(&self, me: Pid, reason: ExitReason) {
-        let (unread, state) = self.close();
+        let (unread, mut state) = self.close();
+        let tables = state.extras.as_mut().map(|extras| std::mem::take(&mut extras.tables));
+        let left = ets::leave(me, tables.unwrap_or_default());
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
             alarm.cancel();
@@ -547,7 +552,7 @@ impl Record {
         self.announce(me, &reason, state.relations);
         let unread = bounce_all(me, unread);
         // Values of a user's types: what their destructors do must not stop the end of the process.
-        let rest = (unread, state.inbox, state.extras);
+        let rest = (unread, state.inbox, state.extras, left);
         if let Err(payload) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest))) {
             // Dropping the payload of a panic can panic itself.
             std::mem::forget(payload);

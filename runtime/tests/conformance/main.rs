@@ -6,6 +6,7 @@ mod book;
 #[path = "../common/mod.rs"]
 mod common;
 mod dynamic_supervisor;
+mod ets;
 mod io;
 mod partition_supervisor;
 mod process;
