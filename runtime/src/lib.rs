@@ -31,7 +31,7 @@
 //! - [`gen_server`]: a process that holds a state and answers requests; [`sys`] looks into it.
 //! - [`task`]: a process whose result is awaited, alone or under a [supervisor](task::supervisor). [`agent`]: a state that
 //!   processes share.
-//! - [`registry`]: processes under keys, alone or many under one.
+//! - [`registry`]: processes under keys, alone or many under one. [`global`]: values of any type as names.
 //! - [`supervisor`]: processes that start, watch and restart others; [`dynamic_supervisor`] does it for children that
 //!   come and go, [`partition_supervisor`] for one server started many times.
 //! - [`trace`]: who says what to whom, around a piece of code or on the whole node.
@@ -80,7 +80,15 @@
 //! - Keys and values of a registry have types, and are chosen by closures instead of match specifications: a key is
 //!   compared as its `Eq` says, nothing in it is a wildcard, and there is no malformed pattern. A registry that does not run
 //!   has no entries, and refuses new ones with an error.
-//! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller.
+//! - A call that cannot be answered gives a [`CallError`](gen_server::CallError) instead of ending the caller. There is no
+//!   `send_request`: a call is a future, and futures can be awaited together. [`multi_call`](gen_server::multi_call) takes
+//!   servers where OTP takes nodes.
+//! - A server refuses a request that is for one of another type, and goes on; OTP's would crash.
+//! - The callbacks of a server work on its state in place: what one had changed before it panicked is seen by `terminate`
+//!   and by the report, which names the type of the last request and not its value. What must not be shown has a `Debug`
+//!   that does not show it; `format_status` is for the state.
+//! - [`sys::change_code`] turns a server into one of another type, suspended or not, as no type changes while a program
+//!   runs. A process becomes a server by being started as one; there is no `enter_loop`.
 
 // What `receive!` expands to says `::crabtree`, in this crate as elsewhere.
 #[allow(unused_extern_crates)]
@@ -95,6 +103,7 @@ pub mod dynamic_supervisor;
 pub mod ets;
 pub mod file;
 pub mod gen_server;
+pub mod global;
 pub mod io;
 pub mod kino;
 mod message;

@@ -1,5 +1,6 @@
 //! The node: the one static of the runtime, where processes, names, references and timers are kept.
 
+use crate::global::Globals;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::process::origin::Origin;
@@ -20,6 +21,7 @@ use tokio::runtime::{Builder, Handle, Id, Runtime};
 pub(crate) struct Node {
     pub(crate) table: Table,
     pub(crate) names: Names,
+    pub(crate) globals: Globals,
     /// The timers of each tokio runtime that runs processes.
     pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
     pub(crate) senders: Senders,
@@ -62,6 +64,7 @@ impl Node {
         Node {
             table,
             names,
+            globals: Globals::default(),
             timers: Mutex::default(),
             senders: Senders::default(),
             turns: Turns::default(),

@@ -484,8 +484,8 @@ fn all_sees_a_supervisor_replace_what_was_killed() {
              victim of all                      EXITED killed  crash\n\
              victim of all   → guardian of all  EXIT   killed\n\
              guardian of all → victim of all    SPAWN\n\
-             guardian of all → victim of all    LINK\n\
              victim of all                      REGISTER victim of all\n\
+             guardian of all → victim of all    LINK\n\
              victim of all   → guardian of all  REPLY  Ok\n"
         );
         supervisor::stop(sup).await.unwrap();

@@ -93,7 +93,7 @@ pub(super) async fn life(spec: Arc<Spec>, kind: Type) {
 }
 
 async fn start(callbacks: &Arc<dyn Callbacks>) -> Result<Pid, ExitReason> {
-    match guard(callbacks.start()).await {
+    match guard(|| callbacks.start()).await {
         Ok(started) => started,
         Err(crash) => Err(crash.reason),
     }
@@ -101,7 +101,7 @@ async fn start(callbacks: &Arc<dyn Callbacks>) -> Result<Pid, ExitReason> {
 
 /// Runs a callback that has no say: a panic in it is reported, and the end goes on.
 async fn run(callback: super::Callback<'_, ()>) {
-    if let Err(crash) = guard(callback).await {
+    if let Err(crash) = guard(|| callback).await {
         report::error("An application failed while it stopped", &crash.reason, &[]);
     }
 }

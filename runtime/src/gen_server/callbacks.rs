@@ -1,6 +1,7 @@
 //! The callbacks of a server with their types forgotten, and what becomes of a panic in one.
 
 use super::GenServer;
+use super::error::short_type_name;
 use super::returns::{Init, Initial, Next};
 use crate::ExitReason;
 use crate::message::Message;
@@ -10,10 +11,35 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// A callback at work.
 pub(super) type Callback<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A callback at work, and what makes of its output one whose type is known to the loop.
+///
+/// Written by hand, since each of a user's handlers instantiates it: an `async` block takes the compiler longer.
+pub(super) struct Map<F, T, U> {
+    callback: F,
+    map: fn(T) -> U,
+}
+
+impl<F, T, U> Map<F, T, U> {
+    pub(super) fn new(callback: F, map: fn(T) -> U) -> Map<F, T, U> {
+        Map { callback, map }
+    }
+}
+
+impl<F: Future<Output = T>, T, U> Future for Map<F, T, U> {
+    type Output = U;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<U> {
+        let map = self.map;
+        // SAFETY: `callback` is pinned with the whole: nothing moves it out, and `Map` has no `Drop`.
+        let callback = unsafe { self.map_unchecked_mut(|map| &mut map.callback) };
+        callback.poll(context).map(map)
+    }
+}
 
 /// A server whose type was forgotten.
 pub(super) trait AnyServer: Send {
@@ -21,7 +47,8 @@ pub(super) trait AnyServer: Send {
     fn handle_continue(&mut self, value: Message) -> Callback<'_, Next>;
     fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Callback<'a, ()>;
     fn state_mut(&mut self) -> &mut dyn Any;
-    fn shown(&self) -> String;
+    fn name(&self) -> &'static str;
+    fn format_status(&self) -> String;
 }
 
 impl<S: GenServer> AnyServer for S {
@@ -41,26 +68,35 @@ impl<S: GenServer> AnyServer for S {
         self
     }
 
-    fn shown(&self) -> String {
-        // Reports must come out whatever a user's `Debug` does.
-        catch_unwind(AssertUnwindSafe(|| self.format_status()))
-            .unwrap_or_else(|_| format!("<{}: its format_status panicked>", super::short_type_name::<S>()))
+    fn name(&self) -> &'static str {
+        short_type_name::<S>()
+    }
+
+    fn format_status(&self) -> String {
+        GenServer::format_status(self)
     }
 }
 
-pub(super) type AnyInit = Callback<'static, Init<Box<dyn AnyServer>>>;
+/// How the state is shown. Reports must come out whatever a user's `format_status` does.
+pub(super) fn shown(server: &dyn AnyServer) -> String {
+    catch_unwind(AssertUnwindSafe(|| server.format_status()))
+        .unwrap_or_else(|_| format!("<{}: its format_status panicked>", server.name()))
+}
 
-/// `init` with the type forgotten.
+/// `init` with the type forgotten: it begins in the new process.
+pub(super) type AnyInit = Box<dyn FnOnce() -> Callback<'static, Init<Box<dyn AnyServer>>> + Send>;
+
 pub(super) fn any_init<S: GenServer>(args: S::Args) -> AnyInit {
-    Box::pin(async move {
-        let Init { initial, then } = S::init(args).await;
-        let initial = match initial {
-            Initial::Ok(state) => Initial::Ok(Box::new(state) as Box<dyn AnyServer>),
-            Initial::Ignore => Initial::Ignore,
-            Initial::Stop(reason) => Initial::Stop(reason),
-        };
-        Init { initial, then }
-    })
+    Box::new(move || Box::pin(Map::new(S::init(args), any_state::<S>)))
+}
+
+fn any_state<S: GenServer>(Init { initial, then }: Init<S>) -> Init<Box<dyn AnyServer>> {
+    let initial = match initial {
+        Initial::Ok(state) => Initial::Ok(Box::new(state) as Box<dyn AnyServer>),
+        Initial::Ignore => Initial::Ignore,
+        Initial::Stop(reason) => Initial::Stop(reason),
+    };
+    Init { initial, then }
 }
 
 /// How a callback failed.
@@ -70,21 +106,34 @@ pub(crate) struct Crash {
     pub(crate) panicked: bool,
 }
 
-/// Runs a callback; a panic or an exit in it becomes a value. An exit signal that stops it ends the server.
-pub(crate) async fn guard<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
+impl Crash {
+    /// An exit signal that stopped the callback goes on and ends the server.
+    fn of(payload: Box<dyn Any + Send>) -> Crash {
+        if is_stop(&*payload) {
+            resume_unwind(payload);
+        }
+        let panicked = !is_exit(&*payload);
+        let reason = reason_of_unwinding(payload);
+        Crash { reason, panicked }
+    }
+}
+
+/// Runs a callback; a panic or an exit in it becomes a value.
+pub(crate) async fn guard<'a, T>(begin: impl FnOnce() -> Callback<'a, T>) -> Result<T, Crash> {
     debug_assert!(current::is_inside());
+    let mut callback = catch_unwind(AssertUnwindSafe(begin)).map_err(Crash::of)?;
     poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut callback).poll(context)));
+        let polled = catch_unwind(AssertUnwindSafe(|| callback.as_mut().poll(context)));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) if is_stop(&*payload) => resume_unwind(payload),
-            Err(payload) => {
-                let panicked = !is_exit(&*payload);
-                let reason = reason_of_unwinding(payload);
-                Poll::Ready(Err(Crash { reason, panicked }))
-            }
+            Err(payload) => Poll::Ready(Err(Crash::of(payload))),
         }
     })
     .await
+}
+
+/// Runs a user's function in the server; a panic or an exit in it becomes its reason.
+pub(super) fn guarded<T>(function: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Crash::of(payload).reason)
 }

@@ -1,166 +1,30 @@
-//! The client's side: starting servers, calling, casting, stopping.
+//! The client's side: calling, casting, stopping.
 
-use super::address::{Address, Server, Via};
-use super::callbacks::{AnyInit, any_init};
-use super::error::{CallError, CallFailure, StartError, short_type_name};
+use super::address::Address;
+use super::error::{CallError, CallFailure, Refusal};
 use super::request::Request;
-use super::server::{Started, life};
-use super::system::System;
-use super::{GenServer, HandleCall, HandleCast};
+use super::system::{Ask, System};
+use super::{HandleCall, HandleCast};
 use crate::ExitReason;
 use crate::message::{Message, Term};
-use crate::name::Name;
 use crate::pid::Pid;
 use crate::process::call::{self, Failure, Origin};
 use crate::process::record::deliver;
-use crate::process::{self, current, task};
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How long a call waits unless it says otherwise, as in OTP.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Starts a server that is linked to the caller, and waits until its `init` is done.
-///
-/// Nothing happens before the `.await`; until then it can be given a [name](Starting::name).
-///
-/// # Errors
-/// [`StartError`], when `init` stops, panics or ignores, or when the name is taken. The new process is gone then; as it
-/// was linked, a caller that does not trap exits ends with it unless the reason is `Normal`, as in OTP.
-///
-/// # Panics
-/// The future panics outside of a process.
-pub fn start_link<S: GenServer>(args: S::Args) -> Starting<S> {
-    Starting {
-        init: any_init::<S>(args),
-        link: true,
-        place: None,
-        timeout: None,
-        _server: PhantomData,
-    }
-}
-
-/// Starts a server without a link; otherwise like [`start_link`].
-///
-/// # Errors
-/// As [`start_link`].
-pub fn start<S: GenServer>(args: S::Args) -> Starting<S> {
-    Starting {
-        link: false,
-        ..start_link(args)
-    }
-}
-
-/// Where a server is registered.
-#[derive(Debug)]
-pub(crate) enum Place {
-    Name(Name),
-    Via(Box<dyn Via>),
-}
-
-impl Place {
-    pub(crate) fn register(&self, pid: Pid) -> Result<(), StartError> {
-        let name = match self {
-            Place::Name(name) => name,
-            Place::Via(via) => return via.register(pid),
-        };
-        process::register(pid, name).map_err(|error| match error {
-            crate::RegisterError::NameTaken { owner, name } => StartError::AlreadyStarted { name, pid: owner },
-            other => StartError::Exit(ExitReason::other(other)),
-        })
-    }
-}
-
-/// A server that is about to be started: `.await` it.
-#[must_use = "nothing is started before it is awaited"]
-pub struct Starting<S> {
-    init: AnyInit,
-    link: bool,
-    place: Option<Place>,
-    timeout: Option<Duration>,
-    _server: PhantomData<fn() -> S>,
-}
-
-impl<S> Starting<S> {
-    /// Registers the server under that name before its `init` runs.
-    pub fn name(mut self, name: impl Into<Name>) -> Starting<S> {
-        self.place = Some(Place::Name(name.into()));
-        self
-    }
-
-    /// Registers the server there before its `init` runs.
-    pub fn via(mut self, via: impl Via) -> Starting<S> {
-        self.place = Some(Place::Via(Box::new(via)));
-        self
-    }
-
-    /// Kills the server if its `init` is not done by then. Without it, `init` may take for ever.
-    pub fn timeout(mut self, timeout: Duration) -> Starting<S> {
-        self.timeout = Some(timeout);
-        self
-    }
-}
-
-impl<S: GenServer> IntoFuture for Starting<S> {
-    type Output = Result<Server<S>, StartError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let started = start_any(self.init, self.link, self.place, self.timeout).await;
-            started.map(Server::at)
-        })
-    }
-}
-
-async fn start_any(
-    init: AnyInit,
-    link: bool,
-    place: Option<Place>,
-    timeout: Option<Duration>,
-) -> Result<Pid, StartError> {
-    let parent = if link {
-        Some(current::expect("start_link").pid)
-    } else {
-        None
-    };
-    let (pid, record) = task::begin(task::Start {
-        link,
-        ..task::Start::of::<Starting<()>>()
-    });
-    if let Some(place) = place
-        && let Err(taken) = place.register(pid)
-    {
-        // It has not run, so nobody needs to learn that it was there.
-        record.finish(pid, ExitReason::Normal);
-        return Err(taken);
-    }
-    let begin = |starter: Origin| task::run(pid, Box::pin(life(init, starter, parent)));
-    match call::call_with(pid, timeout, begin).await.map(Message::downcast) {
-        Ok(Ok(Started::Ok)) => Ok(pid),
-        Ok(Ok(Started::Ignore)) => Err(StartError::Ignore),
-        Ok(Ok(Started::Failed(reason))) => Err(StartError::Exit(reason)),
-        Ok(Err(other)) => Err(StartError::Exit(ExitReason::other(format!("{other:?}")))),
-        Err(Failure::Down(reason)) => Err(StartError::Exit(reason)),
-        Err(Failure::CallingSelf) => Err(StartError::Exit(ExitReason::NoProc)),
-        Err(Failure::Timeout) => {
-            if link {
-                process::unlink(pid);
-            }
-            process::exit(pid, ExitReason::Kill);
-            Err(StartError::Timeout(timeout.unwrap_or_default()))
-        }
-    }
-}
 
 /// Asks a server something, and waits for the answer: 5 seconds, unless [`timeout`](Call::timeout) says otherwise.
 ///
 /// The request goes out at the `.await`.
 ///
 /// # Errors
-/// [`CallError`]: no answer in time, no such process, or the server ended before it answered.
+/// [`CallError`]: no answer in time, no such process, the server ended before it answered, or is of another type.
 ///
 /// # Cancel safety
 /// When the future is dropped, the server may handle the request all the same; its answer disappears.
@@ -171,17 +35,21 @@ where
     M: Term,
 {
     Call {
-        to: server.pid().map_err(|_| server.shown()),
+        to: to(&server),
         message,
         timeout: Some(DEFAULT_TIMEOUT),
         _server: PhantomData,
     }
 }
 
+/// The process that an address means now, or how the name is called that nobody has.
+pub(crate) fn to(server: &impl Address) -> Result<Pid, String> {
+    server.pid().map_err(|_| server.shown())
+}
+
 /// A call that is about to be made: `.await` it.
 #[must_use = "nothing is asked before it is awaited"]
 pub struct Call<S, M> {
-    /// The server, or how the name was called that nobody has.
     to: Result<Pid, String>,
     message: M,
     timeout: Option<Duration>,
@@ -202,37 +70,126 @@ where
     M: Term,
 {
     type Output = Result<S::Reply, CallError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Answering<S::Reply>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let request = |origin| Request::call::<S, M>(self.message, origin);
-            let what = short_type_name::<M>();
-            let answer = call_any(self.to, "gen_server::call", what, self.timeout, request).await?;
-            Ok(answer
+    fn into_future(self) -> Answering<S::Reply> {
+        let request = Question::Request(Request::call::<S, M>(self.message));
+        Answering::new(self.to, "gen_server::call", self.timeout, request)
+    }
+}
+
+/// A call under way: resolves to the answer.
+#[must_use = "nothing is asked before it is awaited"]
+pub struct Answering<R> {
+    call: Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>>,
+    _reply: PhantomData<fn() -> R>,
+}
+
+impl<R> Answering<R> {
+    pub(crate) fn new(
+        to: Result<Pid, String>,
+        function: &'static str,
+        timeout: Option<Duration>,
+        asked: Question,
+    ) -> Answering<R> {
+        Answering {
+            call: boxed(to, function, timeout, asked),
+            _reply: PhantomData,
+        }
+    }
+}
+
+impl<R: Term> Future for Answering<R> {
+    type Output = Result<R, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let typed = |answer: Message| {
+            answer
                 .downcast()
-                .expect("a server answers a call with the type of its reply"))
+                .expect("a server answers with the type that the request asks for")
+        };
+        self.call.as_mut().poll(context).map(|answer| answer.map(typed))
+    }
+}
+
+fn boxed(
+    to: Result<Pid, String>,
+    function: &'static str,
+    timeout: Option<Duration>,
+    asked: Question,
+) -> Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>> {
+    Box::pin(call_any(to, function, timeout, asked))
+}
+
+/// What a server is asked for, its type forgotten.
+pub(crate) enum Question {
+    Request(Request),
+    System(Ask),
+    Terminate(ExitReason),
+    /// It need not be sent, for this reason.
+    Impossible(String),
+}
+
+/// How errors say what was asked.
+enum Words {
+    Type(&'static str),
+    Reason(ExitReason),
+    Nothing,
+}
+
+impl Question {
+    fn words(&self) -> Words {
+        match self {
+            Question::Request(request) => Words::Type(request.name()),
+            Question::Terminate(reason) => Words::Reason(reason.clone()),
+            Question::System(_) | Question::Impossible(_) => Words::Nothing,
+        }
+    }
+
+    /// # Errors
+    /// Why it need not be sent.
+    fn message(self) -> Result<impl FnOnce(Origin) -> Message, CallFailure> {
+        if let Question::Impossible(why) = self {
+            return Err(CallFailure::Refused(why));
+        }
+        Ok(move |origin| match self {
+            Question::Request(request) => request.sent(Some(origin)),
+            Question::System(ask) => Message::new(System::Ask(origin, ask)),
+            Question::Terminate(reason) => Message::new(System::Terminate(reason)),
+            Question::Impossible(_) => unreachable!("it was not sent"),
         })
     }
 }
 
-pub(crate) async fn call_any(
+async fn call_any(
     to: Result<Pid, String>,
-    function: &str,
-    what: &str,
+    function: &'static str,
     timeout: Option<Duration>,
-    request: impl FnOnce(Origin) -> Message,
+    asked: Question,
 ) -> Result<Message, CallError> {
-    let described = |to: String| match what {
-        "" => format!("{function}({to})"),
-        what => format!("{function}({to}, {what})"),
+    let words = asked.words();
+    let answer = match (&to, asked.message()) {
+        (Err(_), _) => Err(CallFailure::NoSuchName),
+        (Ok(_), Err(impossible)) => Err(impossible),
+        (Ok(pid), Ok(message)) => answered(call::call(*pid, timeout, message).await, timeout),
     };
-    let to = to.map_err(|name| CallError {
-        request: described(name),
-        cause: CallFailure::NoSuchName,
-    })?;
-    let answer = call::call(to, timeout, request).await;
-    answer.map_err(|failure| CallError::new(described(to.to_string()), failure, timeout))
+    answer.map_err(|cause| {
+        let to = to.map_or_else(|name| name, |pid| pid.to_string());
+        let request = match words {
+            Words::Type(name) => format!("{function}({to}, {name})"),
+            Words::Reason(reason) => format!("{function}({to}, {reason})"),
+            Words::Nothing => format!("{function}({to})"),
+        };
+        CallError { request, cause }
+    })
+}
+
+pub(super) fn answered(answer: Result<Message, Failure>, timeout: Option<Duration>) -> Result<Message, CallFailure> {
+    let answer = answer.map_err(|failure| CallFailure::of(failure, timeout))?;
+    match answer.downcast::<Refusal>() {
+        Ok(Refusal(why)) => Err(CallFailure::Refused(why)),
+        Err(answer) => Ok(answer),
+    }
 }
 
 /// Tells a server something. It does not wait, and does not learn whether anybody got it.
@@ -243,37 +200,71 @@ where
     M: Term,
 {
     if let Ok(pid) = server.pid() {
-        drop(deliver(pid, Request::cast::<A::Server, M>(message)));
+        cast_any(pid, Request::cast::<A::Server, M>(message));
     }
+}
+
+fn cast_any(pid: Pid, request: Request) {
+    drop(deliver(pid, request.sent(None)));
 }
 
 /// Ends a server in good order, and waits until it is gone. Its `terminate` runs.
 ///
 /// # Errors
 /// [`CallError`] when it is not alive, or ended for another reason.
-pub async fn stop<A: Address>(server: A) -> Result<(), CallError> {
-    let to = server.pid().map_err(|_| server.shown());
-    stop_any(to, "gen_server::stop", ExitReason::Normal).await
+pub fn stop<A: Address>(server: A) -> Stopping {
+    stop_any(to(&server), "gen_server::stop", ExitReason::Normal)
 }
 
 /// Ends a server with a reason; otherwise like [`stop`].
 ///
 /// # Errors
 /// As [`stop`].
-pub async fn stop_with<A: Address>(server: A, reason: impl Into<ExitReason>) -> Result<(), CallError> {
-    let to = server.pid().map_err(|_| server.shown());
-    stop_any(to, "gen_server::stop_with", reason.into()).await
+pub fn stop_with<A: Address>(server: A, reason: impl Into<ExitReason>) -> Stopping {
+    stop_any(to(&server), "gen_server::stop_with", reason.into())
 }
 
-pub(crate) async fn stop_any(to: Result<Pid, String>, function: &str, reason: ExitReason) -> Result<(), CallError> {
-    let expected = reason.clone();
-    let request = |_| Message::new(System::Terminate(reason));
-    match call_any(to, function, &expected.to_string(), None, request).await {
-        Err(CallError {
-            cause: CallFailure::Exit(reason),
-            ..
-        }) if reason == expected => Ok(()),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
+pub(crate) fn stop_any(to: Result<Pid, String>, function: &'static str, reason: ExitReason) -> Stopping {
+    Stopping {
+        to,
+        function,
+        reason,
+        timeout: None,
+    }
+}
+
+/// A server that is about to be told to end: `.await` it.
+#[must_use = "nothing is stopped before it is awaited"]
+pub struct Stopping {
+    to: Result<Pid, String>,
+    function: &'static str,
+    reason: ExitReason,
+    timeout: Option<Duration>,
+}
+
+impl Stopping {
+    /// Waits so long at most; with `None`, as without it, for ever. The server ends all the same.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Stopping {
+        self.timeout = timeout.into();
+        self
+    }
+}
+
+impl IntoFuture for Stopping {
+    type Output = Result<(), CallError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let request = Question::Terminate(self.reason.clone());
+            match call_any(self.to, self.function, self.timeout, request).await {
+                Err(CallError {
+                    cause: CallFailure::Exit(reason),
+                    ..
+                }) if reason == self.reason => Ok(()),
+                Err(error) => Err(error),
+                Ok(_) => Ok(()),
+            }
+        })
     }
 }

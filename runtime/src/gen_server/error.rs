@@ -21,7 +21,7 @@ pub enum StartError {
     Exit(ExitReason),
     /// `init` said that there is nothing to do.
     Ignore,
-    /// `init` was not done in time. The process was killed.
+    /// `init` was not done within that time. The process was killed.
     Timeout(Duration),
     /// What it was to be is not possible. The text says what is.
     Invalid(String),
@@ -88,16 +88,22 @@ pub enum CallFailure {
     CallingSelf,
     /// The process is no supervisor, so it does not understand what supervisors are asked.
     NotASupervisor,
+    /// The server did not do it, and goes on as before. This is why: for example, it is of another type than the
+    /// request is for.
+    Refused(String),
 }
 
-impl CallError {
-    pub(crate) fn new(request: String, failure: Failure, timeout: Option<Duration>) -> CallError {
-        let cause = match failure {
+/// The answer of a server that did not do what it was asked for, and why.
+#[derive(Debug)]
+pub(super) struct Refusal(pub(super) String);
+
+impl CallFailure {
+    pub(super) fn of(failure: Failure, timeout: Option<Duration>) -> CallFailure {
+        match failure {
             Failure::Timeout => CallFailure::Timeout(timeout.unwrap_or_default()),
             Failure::Down(reason) => CallFailure::Exit(reason),
             Failure::CallingSelf => CallFailure::CallingSelf,
-        };
-        CallError { request, cause }
+        }
     }
 }
 
@@ -113,6 +119,7 @@ impl fmt::Display for CallError {
             CallFailure::Exit(reason) => write!(f, "the process ended before it answered: {reason}"),
             CallFailure::CallingSelf => f.write_str("a process cannot call itself: it would wait for its own answer"),
             CallFailure::NotASupervisor => f.write_str("the process is not a supervisor"),
+            CallFailure::Refused(why) => write!(f, "refused: {why}"),
         }
     }
 }

@@ -80,6 +80,14 @@
 //! exits and the signal comes from the process that started it. An end that is not orderly is reported on the server's
 //! group leader, with the state and the kind of the last message.
 //!
+//! An answer that [`Reply::stop`] gives goes out after `terminate`; a caller whom nobody answers gets the reason as an
+//! error. A callback works on the state in place: what it had changed before it panicked is there for `terminate`.
+//!
+//! # What it did not expect
+//! A request that the server has no handler for does not compile. One for a server of another type, as a name that
+//! changed hands brings it about, is refused at once, with a [`CallError`] that says what the server is. A message
+//! without a handler is reported and dropped.
+//!
 //! # When not to use it
 //! A server is for state that many processes share, or for something that must be done one at a time. Code that only
 //! computes needs no process: a function is quicker, and cannot die.
@@ -88,9 +96,11 @@ mod address;
 mod callbacks;
 mod client;
 mod error;
+mod multi;
 mod request;
 mod returns;
 mod server;
+mod start;
 pub(crate) mod system;
 
 use crate::ExitReason;
@@ -98,15 +108,18 @@ use crate::message::{Message, Term};
 use crate::supervisor::{self, ChildSpec};
 pub use address::{Address, Named, Server, Via, named, whereis};
 pub(crate) use callbacks::{Crash, guard};
-pub use client::{Call, DEFAULT_TIMEOUT, Starting, call, cast, start, start_link, stop, stop_with};
-pub(crate) use client::{Place, call_any, stop_any};
+pub use client::{Answering, Call, DEFAULT_TIMEOUT, Stopping, call, cast, stop, stop_with};
+pub(crate) use client::{Question, stop_any, to};
 pub(crate) use error::short_type_name;
 pub use error::{CallError, CallFailure, StartError};
+pub use multi::{MultiCall, abcast, multi_call};
 pub(crate) use request::{Asked, asked};
 pub use returns::{Caller, Init, Next, Reply, Timeout};
 pub(crate) use server::unknown;
+pub(crate) use start::Place;
+pub use start::{Starting, start, start_link, start_monitor};
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, ready};
 
 /// A process with a state, which is the value that implements this.
 ///
@@ -152,14 +165,13 @@ pub trait GenServer: Debug + Send + Sized + 'static {
     /// Unless it is written, such a message is reported on the error stream and dropped.
     fn handle_info(&mut self, message: Message) -> impl Future<Output = Next> + Send {
         unknown(&message);
-        async { Next::noreply() }
+        ready(Next::noreply())
     }
 
-    /// Handles what a callback asked for with `and_continue`, before any message. Unless it is written, the value is
-    /// reported and dropped.
+    /// Handles what a callback asked for with `and_continue`, before any message. Unless it is written, the server
+    /// stops with a reason that says so.
     fn handle_continue(&mut self, value: Message) -> impl Future<Output = Next> + Send {
-        unknown(&value);
-        async { Next::noreply() }
+        ready(server::no_handle_continue(&value))
     }
 
     /// How the state is shown in reports, in traces, and by [`sys::get_status`](crate::sys::get_status): by `Debug`,
@@ -173,11 +185,29 @@ pub trait GenServer: Debug + Send + Sized + 'static {
     /// Do not rely on it for what must happen: a kill comes without warning.
     fn terminate(&mut self, reason: &ExitReason) -> impl Future<Output = ()> + Send {
         let _ = reason;
-        async {}
+        ready(())
     }
 }
 
+/// A server that another one of type `Old` can become while it runs: see [`sys::change_code`](crate::sys::change_code).
+pub trait CodeChange<Old: GenServer>: GenServer {
+    /// What [`sys::change_code`](crate::sys::change_code) hands over besides.
+    type Extra: Send + 'static;
+
+    /// Makes the new state from the old one. Take things out of `old` only when nothing can fail any more: it goes on
+    /// if this does.
+    ///
+    /// # Errors
+    /// The reason why it cannot be done.
+    fn code_change(old: &mut Old, extra: Self::Extra) -> Result<Self, ExitReason>;
+}
+
 /// A server that answers calls with messages of type `M`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no handler for calls with `{M}`",
+    label = "`{Self}` does not answer this",
+    note = "write `impl HandleCall<{M}> for {Self}`, and in it the type of the answer and `async fn handle_call`"
+)]
 pub trait HandleCall<M: Term>: GenServer {
     /// The type of the answer.
     type Reply: Term;
@@ -188,6 +218,11 @@ pub trait HandleCall<M: Term>: GenServer {
 }
 
 /// A server that takes casts with messages of type `M`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no handler for casts with `{M}`",
+    label = "`{Self}` does not take this",
+    note = "write `impl HandleCast<{M}> for {Self}`, and in it `async fn handle_cast`"
+)]
 pub trait HandleCast<M: Term>: GenServer {
     /// Handles the cast.
     fn handle_cast(&mut self, message: M) -> impl Future<Output = Next> + Send;

@@ -1,7 +1,8 @@
 //! Requests on their way: a message that knows how its server handles it, with the types forgotten.
 
-use super::callbacks::Callback;
-use super::returns::{Caller, Next};
+use super::callbacks::{Callback, Map};
+use super::error::short_type_name;
+use super::returns::{Caller, Next, Reply};
 use super::system::System;
 use super::{GenServer, HandleCall, HandleCast};
 use crate::message::{Message, Term};
@@ -11,38 +12,39 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What a handler decided, and the answer that waits for the server's end.
+/// What a handler returned.
 pub(super) struct Handled {
     pub(super) next: Next,
-    /// What was answered to whom, if somebody wants to know.
-    pub(super) sent: Option<(Pid, String)>,
-    pub(super) last_answer: Option<(Origin, Message)>,
+    /// The answer to the call, unless it comes later.
+    pub(super) answer: Option<Message>,
 }
 
-impl Handled {
-    pub(super) fn next(next: Next) -> Handled {
-        Handled {
-            next,
-            sent: None,
-            last_answer: None,
-        }
+impl From<Next> for Handled {
+    fn from(next: Next) -> Handled {
+        Handled { next, answer: None }
     }
 }
 
 pub(super) type Handling<'a> = Callback<'a, Handled>;
 
 /// A call or a cast in the mailbox of a server.
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The type of the server that it is meant for.
     server: TypeId,
+    server_name: fn() -> &'static str,
     /// The type of the message in it.
-    pub(super) name: &'static str,
+    name: fn() -> &'static str,
+    /// Who waits for an answer: set when a call goes out.
+    origin: Option<Origin>,
     body: Box<dyn Body>,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.body.fmt(f)
+        match self.from() {
+            Some(from) => write!(f, "call {:?} from {from}", self.body),
+            None => write!(f, "cast {:?}", self.body),
+        }
     }
 }
 
@@ -56,8 +58,8 @@ pub(crate) struct Asked<'a> {
 pub(crate) fn asked(message: &Message) -> Option<Asked<'_>> {
     if let Some(request) = message.downcast_ref::<Request>() {
         return Some(Asked {
-            type_name: request.name,
-            value: request.body.message(),
+            type_name: request.name(),
+            value: &request.body,
         });
     }
     message.downcast_ref::<System>().map(|request| Asked {
@@ -66,71 +68,91 @@ pub(crate) fn asked(message: &Message) -> Option<Asked<'_>> {
     })
 }
 
-/// A message together with its handler.
+/// A message together with its handler. It prints as the message does.
 trait Body: fmt::Debug + Send {
-    /// The message alone.
-    fn message(&self) -> &dyn fmt::Debug;
-
-    /// `server` has the type that the request is meant for.
-    fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>>;
+    /// `server` has the type that the request is meant for, and a call has an origin.
+    fn handle(self: Box<Self>, server: &mut dyn Any, origin: Option<Origin>) -> Option<Handling<'_>>;
 }
 
 impl Request {
-    pub(super) fn call<S, M>(message: M, origin: Origin) -> Message
+    pub(super) fn call<S, M>(message: M) -> Request
     where
         S: HandleCall<M>,
         M: Term,
     {
-        Request::message::<S, M>(Box::new(CallBody::<S, M> {
+        Request::new::<S, M>(Box::new(CallBody::<S, M> {
             message,
-            origin,
             _server: PhantomData,
         }))
     }
 
-    pub(super) fn cast<S, M>(message: M) -> Message
+    pub(super) fn cast<S, M>(message: M) -> Request
     where
         S: HandleCast<M>,
         M: Term,
     {
-        Request::message::<S, M>(Box::new(CastBody::<S, M> {
+        Request::new::<S, M>(Box::new(CastBody::<S, M> {
             message,
             _server: PhantomData,
         }))
     }
 
-    fn message<S: GenServer, M>(body: Box<dyn Body>) -> Message {
-        Message::new(Request {
+    fn new<S: GenServer, M>(body: Box<dyn Body>) -> Request {
+        Request {
             server: TypeId::of::<S>(),
-            name: super::error::short_type_name::<M>(),
+            server_name: short_type_name::<S>,
+            name: short_type_name::<M>,
+            origin: None,
             body,
-        })
+        }
     }
 
-    /// Handles the request, if it is meant for a server of this type. `describe` asks for [`Handled::sent`].
-    ///
-    /// # Errors
-    /// Gives it back when it is meant for another.
-    pub(super) fn handle(self, server: &mut dyn Any, describe: bool) -> Result<Handling<'_>, Request> {
-        if (*server).type_id() != self.server {
-            return Err(self);
-        }
-        Ok(self
-            .body
-            .handle(server, describe)
-            .expect("the type of the server was compared"))
+    /// The request as it goes to the server; `origin` waits for the answer.
+    pub(super) fn sent(self, origin: Option<Origin>) -> Message {
+        Message::new(Request { origin, ..self })
+    }
+
+    /// The name of the message's type.
+    pub(super) fn name(&self) -> &'static str {
+        (self.name)()
+    }
+
+    /// Who called; nobody, when it is a cast.
+    pub(super) fn from(&self) -> Option<Pid> {
+        self.origin.map(|origin| origin.pid)
+    }
+
+    /// Whom to answer.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// What the server is that the request is meant for.
+    pub(super) fn server_name(&self) -> &'static str {
+        (self.server_name)()
+    }
+
+    /// Whether it is meant for a server of this type.
+    pub(super) fn is_for(&self, server: &dyn Any) -> bool {
+        server.type_id() == self.server
+    }
+
+    /// Handles the request, which is meant for a server of this type.
+    pub(super) fn handle(self, server: &mut dyn Any) -> Handling<'_> {
+        self.body
+            .handle(server, self.origin)
+            .expect("the type of the server was compared")
     }
 }
 
 struct CallBody<S, M> {
     message: M,
-    origin: Origin,
     _server: PhantomData<fn() -> S>,
 }
 
 impl<S, M: fmt::Debug> fmt::Debug for CallBody<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "call {:?} from {}", self.message, self.origin.pid)
+        self.message.fmt(f)
     }
 }
 
@@ -139,36 +161,17 @@ where
     S: HandleCall<M>,
     M: Term,
 {
-    fn message(&self) -> &dyn fmt::Debug {
-        &self.message
-    }
-
-    fn handle(self: Box<Self>, server: &mut dyn Any, describe: bool) -> Option<Handling<'_>> {
+    fn handle(self: Box<Self>, server: &mut dyn Any, origin: Option<Origin>) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
-        Some(Box::pin(async move {
-            let CallBody { message, origin, .. } = *self;
-            let reply = server.handle_call(message, Caller::new(origin)).await;
-            answer(origin, reply.value.map(Message::new), reply.next, describe)
-        }))
+        let handling = server.handle_call(self.message, Caller::new(origin?));
+        Some(Box::pin(Map::new(handling, answered::<S::Reply>)))
     }
 }
 
-/// An answer goes out at once, or, when the server ends, after it has terminated.
-fn answer(origin: Origin, answer: Option<Message>, next: Next, describe: bool) -> Handled {
-    let sent = answer
-        .as_ref()
-        .filter(|_| describe)
-        .map(|answer| (origin.pid, format!("{answer:?}")));
-    let mut last_answer = None;
-    match answer {
-        Some(answer) if next.stop.is_some() => last_answer = Some((origin, answer)),
-        Some(answer) => origin.reply_message(answer),
-        None => {}
-    }
+fn answered<R: Term>(reply: Reply<R>) -> Handled {
     Handled {
-        next,
-        sent,
-        last_answer,
+        next: reply.next,
+        answer: reply.value.map(Message::new),
     }
 }
 
@@ -179,7 +182,7 @@ struct CastBody<S, M> {
 
 impl<S, M: fmt::Debug> fmt::Debug for CastBody<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cast {:?}", self.message)
+        self.message.fmt(f)
     }
 }
 
@@ -188,14 +191,8 @@ where
     S: HandleCast<M>,
     M: Term,
 {
-    fn message(&self) -> &dyn fmt::Debug {
-        &self.message
-    }
-
-    fn handle(self: Box<Self>, server: &mut dyn Any, _describe: bool) -> Option<Handling<'_>> {
+    fn handle(self: Box<Self>, server: &mut dyn Any, _origin: Option<Origin>) -> Option<Handling<'_>> {
         let server = server.downcast_mut::<S>()?;
-        Some(Box::pin(async move {
-            Handled::next(server.handle_cast(self.message).await)
-        }))
+        Some(Box::pin(Map::new(server.handle_cast(self.message), Handled::from)))
     }
 }

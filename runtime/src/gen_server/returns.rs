@@ -12,8 +12,10 @@ use std::time::Duration;
 pub(super) struct Then {
     /// Handled before any message.
     pub(super) continuation: Option<Message>,
-    /// How long to wait for a message before a [`Timeout`] is handled.
+    /// How long to wait for a message.
     pub(super) timeout: Option<Duration>,
+    /// What is handled when none came; a [`Timeout`], if it is not said.
+    pub(super) timeout_message: Option<Message>,
     pub(super) hibernate: bool,
 }
 
@@ -26,7 +28,7 @@ pub struct Timeout;
 macro_rules! and_then {
     ($self:ident => $then:expr) => {
         /// Has [`handle_continue`](super::GenServer::handle_continue) called with that value before any message is
-        /// handled.
+        /// handled. What else is asked for here is forgotten then: what `handle_continue` returns counts.
         #[must_use]
         pub fn and_continue<C: Term>(mut $self, value: C) -> Self {
             $then.continuation = Some(Message::new(value));
@@ -34,10 +36,20 @@ macro_rules! and_then {
         }
 
         /// Has [`handle_info`](super::GenServer::handle_info) called with a [`Timeout`] if no message comes within that
-        /// time. Any message, whatever it is, ends the waiting.
+        /// time. Any message ends the waiting, but for requests of [`sys`](crate::sys), which do not lengthen it either.
         #[must_use]
         pub fn timeout(mut $self, time: Duration) -> Self {
             $then.timeout = Some(time);
+            $then.timeout_message = None;
+            $self
+        }
+
+        /// Like [`timeout`](Self::timeout), with a message of your own. After no time at all it is handled at once,
+        /// before messages that wait already.
+        #[must_use]
+        pub fn timeout_with<T: Term>(mut $self, time: Duration, message: T) -> Self {
+            $then.timeout = Some(time);
+            $then.timeout_message = Some(Message::new(message));
             $self
         }
 
@@ -127,10 +139,18 @@ impl<R> Reply<R> {
         }
     }
 
-    /// Answers the call and ends the server.
+    /// Ends the server, and answers the call when its [`terminate`](super::GenServer::terminate) is done.
     pub fn stop(reason: impl Into<ExitReason>, value: R) -> Reply<R> {
         Reply {
             value: Some(value),
+            next: Next::stop(reason),
+        }
+    }
+
+    /// Ends the server. The caller gets the reason as an error, unless somebody answered before.
+    pub fn stop_noreply(reason: impl Into<ExitReason>) -> Reply<R> {
+        Reply {
+            value: None,
             next: Next::stop(reason),
         }
     }

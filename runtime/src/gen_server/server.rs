@@ -2,18 +2,20 @@
 //!
 //! It does not know the type of its server, so that it is compiled once.
 
-use super::callbacks::{AnyInit, AnyServer, Crash, guard};
+use super::callbacks::{AnyInit, AnyServer, Crash, guard, guarded, shown};
 use super::request::{Handled, Request};
 use super::returns::{Init, Initial, Next, Then, Timeout};
-use super::system::{Debugging, Event, System};
+use super::system::{Ask, Debugging, System, stranger};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::call::Origin;
 use crate::process::scan::Scan;
 use crate::process::{self, Exit};
-use crate::sys::Status;
+use crate::sys::{Event, Status};
 use crate::{ExitReason, exit, me, report};
-use std::fmt;
+use std::fmt::{self, Write};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What `init` says to the starter.
 #[derive(Debug)]
@@ -23,9 +25,20 @@ pub(super) enum Started {
     Failed(ExitReason),
 }
 
-/// The life of a server. `parent` is the process that linked itself to it when it started it.
-pub(super) async fn life(init: AnyInit, starter: Origin, parent: Option<Pid>) {
-    let (server, then) = match guard(init).await {
+/// What a server begins with.
+pub(super) struct Birth {
+    pub(super) init: AnyInit,
+    pub(super) starter: Origin,
+    /// The process that linked itself to it when it started it.
+    pub(super) parent: Option<Pid>,
+    pub(super) hibernate_after: Option<Duration>,
+    pub(super) debugging: Debugging,
+}
+
+/// The life of a server.
+pub(super) async fn life(birth: Birth) {
+    let starter = birth.starter;
+    let (server, then) = match guard(birth.init).await {
         Ok(Init {
             initial: Initial::Ok(server),
             then,
@@ -52,11 +65,12 @@ pub(super) async fn life(init: AnyInit, starter: Origin, parent: Option<Pid>) {
     starter.reply(Started::Ok);
     let mut server = Serving {
         server,
-        parent,
-        debugging: Debugging::default(),
+        parent: birth.parent,
+        hibernate_after: birth.hibernate_after,
+        debugging: birth.debugging,
     };
     let end = server.serve(then).await;
-    terminate(server.server, end).await;
+    server.terminate(end).await;
 }
 
 /// The name is free before the starter learns of the failure, or a second try would meet `AlreadyStarted`.
@@ -77,24 +91,22 @@ fn free_name() {
 struct End {
     reason: ExitReason,
     /// What the server was doing, for the report.
-    last_message: Option<String>,
-    last_answer: Option<(Origin, Message)>,
+    last: Option<Last>,
+    /// An answer that waits for `terminate`.
+    answer: Option<(Origin, Message)>,
 }
 
-impl End {
-    fn of(reason: ExitReason) -> End {
-        End {
-            reason,
-            last_message: None,
-            last_answer: None,
-        }
-    }
+/// What a server handles, as reports name it.
+enum Last {
+    Request { name: &'static str, from: Option<Pid> },
+    Text(String),
 }
 
 /// A server at work.
 struct Serving {
     server: Box<dyn AnyServer>,
     parent: Option<Pid>,
+    hibernate_after: Option<Duration>,
     debugging: Debugging,
 }
 
@@ -109,60 +121,52 @@ enum Task {
 impl Serving {
     async fn serve(&mut self, mut then: Then) -> End {
         loop {
-            let task = match self.next(&mut then).await {
-                Task::End(reason) => return End::of(reason),
-                task => task,
+            let task = self.next(then).await;
+            let origin = match &task {
+                Task::Request(request) => request.origin(),
+                _ => None,
             };
-            let describe = self.debugging.is_on();
-            let (what, handled) = self.handle(task, describe).await;
-            match handled {
-                Ok(Handled {
-                    next: Next { stop: None, then: next },
-                    sent,
-                    ..
-                }) => {
-                    then = next;
-                    if describe {
-                        self.handled(sent);
-                    }
-                }
-                Ok(Handled {
-                    next: Next { stop: Some(reason), .. },
-                    last_answer,
-                    ..
-                }) => {
-                    return End {
-                        reason,
-                        last_message: Some(what),
-                        last_answer,
-                    };
-                }
-                Err(Crash { reason, .. }) => {
-                    return End {
-                        reason,
-                        last_message: Some(what),
-                        last_answer: None,
-                    };
-                }
+            let (last, handled) = self.handle(task).await;
+            let (next, answer) = match handled {
+                Ok(Handled { next, answer }) => (next, origin.zip(answer)),
+                Err(Crash { reason, .. }) => (Next::stop(reason), None),
+            };
+            if let Some(reason) = next.stop {
+                return End { reason, last, answer };
             }
+            self.answer(answer);
+            then = next.then;
         }
     }
 
     /// Waits for what is to be handled, and deals with system messages meanwhile.
-    async fn next(&mut self, then: &mut Then) -> Task {
-        if let Some(continuation) = then.continuation.take() {
+    async fn next(&mut self, then: Then) -> Task {
+        if let Some(continuation) = then.continuation {
             return Task::Continue(continuation);
         }
+        let timeout = match (then.timeout, then.timeout_message) {
+            // OTP: it is there before any message that waits.
+            (Some(Duration::ZERO), Some(message)) => return Task::Info(message),
+            (timeout, message) => timeout.map(|time| (Instant::now().checked_add(time), message)),
+        };
+        let deadline = timeout.as_ref().and_then(|(deadline, _)| *deadline);
+        let mut hibernate = then.hibernate;
         loop {
-            if then.hibernate {
+            if hibernate {
                 process::shrink();
             }
-            let Some(message) = Scan::new(then.timeout).next().await else {
-                return Task::Info(Message::new(Timeout));
+            let awake = self.hibernate_after.filter(|_| !hibernate && deadline.is_none());
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let Some(message) = Scan::new(left.or(awake)).next().await else {
+                match timeout {
+                    Some((Some(_), message)) => return Task::Info(message.unwrap_or_else(|| Message::new(Timeout))),
+                    _ => hibernate = true,
+                }
+                continue;
             };
             match self.decode(message) {
                 Decoded::Task(task) => return task,
-                Decoded::System(message) => self.system(message).await,
+                Decoded::System(origin, ask) => self.system(origin, ask).await,
             }
         }
     }
@@ -174,7 +178,7 @@ impl Serving {
         };
         let message = match message.downcast::<System>() {
             Ok(System::Terminate(reason)) => return Decoded::Task(Task::End(reason)),
-            Ok(message) => return Decoded::System(message),
+            Ok(System::Ask(origin, ask)) => return Decoded::System(origin, ask),
             Err(message) => message,
         };
         Decoded::Task(match self.end_of_parent(&message) {
@@ -189,18 +193,22 @@ impl Serving {
         (Some(exit.from) == self.parent).then(|| exit.reason.clone())
     }
 
-    async fn system(&mut self, message: System) {
-        match self.debugging.handle(message) {
-            Ok(()) => {}
-            Err(System::Visit(visit)) => visit(self.server.state_mut()),
-            Err(System::Status(origin)) => origin.reply(self.status(false)),
-            Err(System::Suspend(origin)) => {
+    async fn system(&mut self, origin: Origin, ask: Ask) {
+        match ask {
+            Ask::Visit(visit) | Ask::ChangeCode(visit) => visit.run(&mut self.server, origin),
+            Ask::Status => origin.reply(self.status(false)),
+            Ask::Suspend => {
                 origin.reply(());
                 self.suspended().await;
             }
             // It is not suspended.
-            Err(System::Resume(origin)) => origin.reply(()),
-            Err(_) => {}
+            Ask::Resume => origin.reply(()),
+            Ask::Debug(switch) => {
+                self.debugging.switch(switch);
+                origin.reply(());
+            }
+            Ask::Counted => origin.reply(self.debugging.counted()),
+            Ask::Logged => origin.reply(self.debugging.logged()),
         }
     }
 
@@ -224,14 +232,14 @@ impl Serving {
             };
             drop(scan);
             match message {
-                System::Resume(origin) => return origin.reply(()),
-                System::Suspend(origin) => origin.reply(()),
-                System::Status(origin) => origin.reply(self.status(true)),
+                System::Ask(origin, Ask::Resume) => return origin.reply(()),
+                System::Ask(origin, Ask::Suspend) => origin.reply(()),
+                System::Ask(origin, Ask::Status) => origin.reply(self.status(true)),
+                System::Ask(origin, other) => Box::pin(self.system(origin, other)).await,
                 System::Terminate(reason) => {
                     crate::send(me(), System::Terminate(reason));
                     return;
                 }
-                other => Box::pin(self.system(other)).await,
             }
         }
     }
@@ -242,78 +250,155 @@ impl Serving {
             name: report::name_of_current().map(Into::into),
             suspended,
             parent: self.parent,
-            state: self.server.shown(),
+            state: shown(&*self.server),
+            log: self.debugging.logged(),
         }
     }
 
-    async fn handle(&mut self, task: Task, describe: bool) -> (String, Result<Handled, Crash>) {
-        let plain = |next: Result<Next, Crash>| next.map(Handled::next);
+    async fn handle(&mut self, task: Task) -> (Option<Last>, Result<Handled, Crash>) {
+        if self.debugging.is_on() {
+            self.event(&match &task {
+                Task::End(_) => None,
+                Task::Continue(value) => Some(Event::Continue(text(value))),
+                Task::Request(request) => Some(Event::Got(text(request))),
+                Task::Info(message) => Some(Event::Got(text(message))),
+            });
+        }
+        let server = &mut self.server;
         match task {
+            Task::End(reason) => (None, Ok(Next::stop(reason).into())),
+            Task::Continue(value) => {
+                let last = Last::Text(format!("continue {}", shortened(&value)));
+                let next = guard(|| server.handle_continue(value)).await;
+                (Some(last), next.map(Handled::from))
+            }
             Task::Request(request) => {
-                let what = request.name.to_owned();
-                if describe {
-                    self.debugging.event(&short_who(), Event::Got(format!("{request:?}")));
-                }
-                let handled = match request.handle(self.server.state_mut(), describe) {
-                    Ok(handling) => guard(handling).await,
-                    Err(stranger) => {
-                        unknown(&stranger);
-                        Ok(Handled::next(Next::noreply()))
-                    }
+                let last = Last::Request {
+                    name: request.name(),
+                    from: request.from(),
                 };
-                (what, handled)
+                (Some(last), handle_request(&mut **server, request).await)
             }
             Task::Info(message) => {
-                let what = format!("{message:?}");
-                if describe {
-                    self.debugging.event(&short_who(), Event::Got(what.clone()));
-                }
-                (what, plain(guard(self.server.handle_info(message)).await))
+                let last = Last::Text(shortened(&message));
+                let next = guard(|| server.handle_info(message)).await;
+                (Some(last), next.map(Handled::from))
             }
-            Task::Continue(value) => {
-                let what = format!("continue {value:?}");
-                (what, plain(guard(self.server.handle_continue(value)).await))
-            }
-            Task::End(reason) => (String::new(), Ok(Handled::next(Next::stop(reason)))),
         }
     }
 
-    fn handled(&mut self, sent: Option<(Pid, String)>) {
-        let state = self.server.shown();
-        let event = match sent {
-            Some((to, answer)) => Event::Sent { answer, to, state },
-            None => Event::NewState(state),
-        };
-        self.debugging.event(&short_who(), event);
+    /// Sends the answer to what was handled.
+    fn answer(&mut self, answer: Option<(Origin, Message)>) {
+        if self.debugging.is_on() {
+            let state = shown(&*self.server);
+            self.event(&Some(match &answer {
+                Some((origin, answer)) => Event::Sent {
+                    answer: text(answer),
+                    to: origin.pid,
+                    state,
+                },
+                None => Event::NewState(state),
+            }));
+        }
+        if let Some((origin, answer)) = answer {
+            origin.reply_message(answer);
+        }
     }
+
+    fn event(&mut self, event: &Option<Event>) {
+        if let Some(event) = event {
+            let who = report::name_of_current().unwrap_or_else(|| me().to_string());
+            self.debugging.event(&who, event);
+        }
+    }
+
+    async fn terminate(mut self, end: End) -> ! {
+        let server = &mut self.server;
+        let reason = match guard(|| server.terminate(&end.reason)).await {
+            Ok(()) => end.reason,
+            Err(crash) => crash.reason,
+        };
+        if !reason.is_orderly() {
+            self.report(&reason, end.last);
+        }
+        if end.answer.is_some() {
+            self.answer(end.answer);
+        }
+        // What the state's destructor does is over when others learn of the end.
+        drop(self);
+        exit(reason)
+    }
+
+    fn report(&self, reason: &ExitReason, last: Option<Last>) {
+        let mut details = Vec::new();
+        let of_whom;
+        match last {
+            Some(Last::Request { name, from: Some(pid) }) => {
+                of_whom = format!("Last message (from {pid})");
+                details.push((&*of_whom, name.to_owned()));
+            }
+            Some(Last::Request { name, from: None }) => details.push(("Last message", name.to_owned())),
+            Some(Last::Text(text)) => details.push(("Last message", text)),
+            None => {}
+        }
+        details.push(("State", shown(&*self.server)));
+        details.extend(self.debugging.logged().into_iter().map(|event| ("Log", event)));
+        report::error(&format!("GenServer {} terminating", report::who()), reason, &details);
+    }
+}
+
+/// OTP's servers crash when they do not know a request. Here only a caller can be wrong about the type of a server, so
+/// it is the caller who hears of it.
+async fn handle_request(server: &mut dyn AnyServer, request: Request) -> Result<Handled, Crash> {
+    if !request.is_for(server.state_mut()) {
+        match request.origin() {
+            Some(origin) => origin.reply(stranger(server, request.server_name())),
+            None => unknown(&request),
+        }
+        return Ok(Next::noreply().into());
+    }
+    guard(|| request.handle(server.state_mut())).await
 }
 
 enum Decoded {
     Task(Task),
-    System(System),
+    System(Origin, Ask),
 }
 
-async fn terminate(mut server: Box<dyn AnyServer>, end: End) -> ! {
-    let reason = match guard(server.terminate(&end.reason)).await {
-        Ok(()) => end.reason,
-        Err(crash) => crash.reason,
-    };
-    if !reason.is_orderly() {
-        let mut details = Vec::new();
-        details.extend(end.last_message.map(|message| ("Last message", message)));
-        details.push(("State", server.shown()));
-        report::error(&format!("GenServer {} terminating", report::who()), &reason, &details);
-    }
-    drop(server);
-    if let Some((origin, answer)) = end.last_answer {
-        origin.reply_message(answer);
-    }
-    exit(reason)
+/// What `Debug` says. If it panics, that is no reason to end.
+fn text(value: &impl fmt::Debug) -> String {
+    guarded(|| format!("{value:?}")).unwrap_or_else(|_| "<its Debug panicked>".to_owned())
 }
 
-/// How traces call the server.
-fn short_who() -> String {
-    report::name_of_current().unwrap_or_else(|| me().to_string())
+/// How much of a message reports show. It is shown before every message is handled, so it must not take long.
+const SHOWN: usize = 200;
+
+/// The beginning of what `Debug` says.
+fn shortened(message: &Message) -> String {
+    struct Beginning(String);
+
+    impl Write for Beginning {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let end = text.floor_char_boundary(SHOWN - self.0.len());
+            self.0.push_str(&text[..end]);
+            if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+
+    let mut beginning = Beginning(String::new());
+    let complete = guarded(|| write!(beginning, "{message:?}"));
+    match complete {
+        Ok(Ok(())) => beginning.0,
+        Ok(Err(fmt::Error)) => beginning.0 + "…",
+        Err(_) => text(message),
+    }
+}
+
+/// What a server does that is to continue and does not know how.
+pub(super) fn no_handle_continue(value: &Message) -> Next {
+    Next::stop(format!(
+        "a callback returned and_continue({value:?}), and the server has no handle_continue"
+    ))
 }
 
 /// What a server does with a message that it does not know.

@@ -14,7 +14,7 @@ use crate::message::{Message, Term};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::trace;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop;
@@ -66,15 +66,52 @@ pub(crate) async fn call_with(
     timeout: Option<Duration>,
     ask: impl FnOnce(Origin),
 ) -> Result<Message, Failure> {
-    match current::get() {
-        Some(_) => Call::begin(to).run(ask, timeout).await,
-        None => {
-            // Whoever is no process becomes one for the time of the call.
-            let answer = Attached::new()
-                .drive(async { Call::begin(to).run(ask, timeout).await })
-                .await;
-            answer.unwrap_or_else(|reason| Err(Failure::Down(reason)))
+    let deadline = deadline(timeout);
+    as_process(async { Call::begin(to).ask(ask)?.answer(deadline).await })
+        .await
+        .unwrap_or_else(|reason| Err(Failure::Down(reason)))
+}
+
+/// Sends requests to many and waits for all answers, which come in the order of the requests. The time is that of all
+/// together.
+pub(crate) async fn call_all<A>(asked: Vec<(Pid, A)>, timeout: Option<Duration>) -> Vec<Result<Message, Failure>>
+where
+    A: FnOnce(Origin) -> Message,
+{
+    let deadline = deadline(timeout);
+    let count = asked.len();
+    let answers = as_process(async {
+        let begin =
+            |(to, request): (Pid, A)| Call::begin(to).ask(|origin| drop(ask(to, origin.alias, request(origin))));
+        let calls: Vec<Result<Call, Failure>> = asked.into_iter().map(begin).collect();
+        let mut answers = Vec::with_capacity(count);
+        for call in calls {
+            answers.push(match call {
+                Ok(call) => call.answer(deadline).await,
+                Err(failure) => Err(failure),
+            });
         }
+        answers
+    });
+    answers.await.unwrap_or_else(|reason| {
+        let down = || Err(Failure::Down(reason.clone()));
+        std::iter::repeat_with(down).take(count).collect()
+    })
+}
+
+/// A time too long for the clock means for ever.
+fn deadline(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+/// Whoever is no process becomes one for the time of the call.
+///
+/// # Errors
+/// The reason, when an exit signal ended that process.
+async fn as_process<F: Future>(calls: F) -> Result<F::Output, ExitReason> {
+    match current::get() {
+        Some(_) => Ok(calls.await),
+        None => Attached::new().drive(calls).await,
     }
 }
 
@@ -99,7 +136,8 @@ impl Call {
         Call { caller, to, alias }
     }
 
-    async fn run(self, ask: impl FnOnce(Origin), timeout: Option<Duration>) -> Result<Message, Failure> {
+    /// Sends the request.
+    fn ask(self, ask: impl FnOnce(Origin)) -> Result<Call, Failure> {
         if self.to == self.caller.pid {
             return Err(Failure::CallingSelf);
         }
@@ -107,7 +145,10 @@ impl Call {
             pid: self.caller.pid,
             alias: self.alias,
         });
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Ok(self)
+    }
+
+    async fn answer(self, deadline: Option<Instant>) -> Result<Message, Failure> {
         poll_fn(|context| self.poll(context, deadline)).await
     }
 

@@ -13,6 +13,7 @@ use super::origin::{Origin, Place};
 use super::priority::Priority;
 use super::queue::{Batch, Push, Queue};
 use super::signal::Signal;
+use crate::global::AnyKey;
 use crate::io::Device;
 use crate::message::Message;
 use crate::name::Name;
@@ -123,6 +124,8 @@ pub(crate) struct Ends {
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) name: Option<Name>,
+    /// Its names that are values.
+    pub(crate) globals: Vec<AnyKey>,
     /// What the process calls itself, for those who look.
     pub(crate) label: Option<Name>,
     pub(crate) dictionary: BTreeMap<Name, Message>,
@@ -162,6 +165,7 @@ impl Extras {
     fn is_empty(&self) -> bool {
         let Extras {
             name,
+            globals,
             label,
             dictionary,
             device,
@@ -171,7 +175,7 @@ impl Extras {
             registry,
             tables,
         } = self;
-        let nothing = name.is_none() && label.is_none() && dictionary.is_empty();
+        let nothing = name.is_none() && globals.is_empty() && label.is_none() && dictionary.is_empty();
         let nobody = asked_where.is_empty() && supervisor.is_none() && callers.is_none();
         nothing && nobody && device.is_none() && registry.is_none() && tables.is_empty()
     }
@@ -542,6 +546,9 @@ impl Record {
         let (unread, mut state) = self.close();
         let tables = state.extras.as_mut().map(|extras| std::mem::take(&mut extras.tables));
         let left = ets::leave(me, tables.unwrap_or_default());
+        for key in state.extras().iter().flat_map(|extras| &extras.globals) {
+            node().globals.remove(key, Some(me));
+        }
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
             alarm.cancel();

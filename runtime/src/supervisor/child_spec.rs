@@ -246,7 +246,7 @@ impl ChildSpec {
             ..with
         };
         let start = self.start;
-        let started = guard(Box::pin(async move { start(with).await })).await;
+        let started = guard(|| start(with)).await;
         started.unwrap_or_else(|Crash { reason, .. }| Err(StartError::Exit(reason)))
     }
 }

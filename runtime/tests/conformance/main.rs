@@ -7,6 +7,7 @@ mod book;
 mod common;
 mod dynamic_supervisor;
 mod ets;
+mod gen_server;
 mod io;
 mod partition_supervisor;
 mod process;
@@ -16,6 +17,7 @@ mod supervision;
 mod supervisor;
 mod supervisor_restarts;
 mod supervisor_significant;
+mod sys;
 mod task;
 mod task_supervisor;
 
