@@ -81,7 +81,7 @@ use crate::name::NoSuchName;
 use crate::pid::Pid;
 use crate::process::deliver;
 use crate::supervisor::{
-    AutoShutdown, ChildError, ChildSpec, Kind, Options, Plan, Resize, Shared, Strategy, SupervisorRef, ask, making,
+    AutoShutdown, ChildError, ChildSpec, Kind, Options, Plan, Resize, Shared, Strategy, SupervisorRef, ask, made,
     options, start,
 };
 pub use crate::supervisor::{count_children, stop, which_children};
@@ -125,9 +125,7 @@ impl PartitionSupervisor {
     /// # Panics
     /// Outside of a process.
     pub async fn start_link(self) -> Result<SupervisorRef, StartError> {
-        // The specifications are made here, for `make` need not be `Sync`.
-        let plan = Plan::from(self);
-        start(making(Init::ok(plan)), None, None).await
+        start(made(async move { Init::ok(self) }), None, None).await
     }
 }
 

@@ -6,7 +6,7 @@ use super::{keeper, making};
 use crate::gen_server::{self, Crash, GenServer, Init, StartError, guard, short_type_name};
 use crate::name::Name;
 use crate::pid::Pid;
-use crate::{ExitReason, process, secs};
+use crate::{ExitReason, me, process, secs};
 use parking_lot::Mutex;
 use std::fmt;
 use std::future::Future;
@@ -102,6 +102,10 @@ impl ChildSpec {
                     None => started.await,
                 };
                 let pid = started.map_err(StartError::Exit)?;
+                if pid == me() {
+                    let why = "the start of the child gave the pid of its supervisor; it gives that of a process that it spawned";
+                    return Err(StartError::Invalid(why.to_owned()));
+                }
                 // A start that forgot the link would leave the supervisor without news of the child.
                 process::link(pid);
                 match with.name.map(|name| process::register(pid, name)) {
