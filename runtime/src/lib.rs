@@ -65,8 +65,8 @@
 //! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
 //!   everywhere, and other bytes are read and written as bytes: devices have no encodings.
 //! - A supervisor that is not possible (two children of one id, a `max_seconds` of 0, a name that is taken) is refused with
-//!   an error and does not end its starter. What a supervisor is asked for, it can answer or not: a process that is no
-//!   supervisor is told apart at once.
+//!   an error that does not end its starter. Asking a process that is no supervisor is an error at once. A child that
+//!   ignores is an error of `start_child` too, and stays in the list as in OTP.
 //! - The definition of a running supervisor does not change, for code of a running program does not: there is no
 //!   `code_change` for it. A start gives a pid and no further value (`{ok, Pid, Info}`), and types leave no malformed
 //!   specification to be checked (`check_childspecs`). A start that forgot to link its process is mended.

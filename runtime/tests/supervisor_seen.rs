@@ -149,6 +149,22 @@ fn failures_are_reported_with_the_child_and_the_reason() {
     });
 }
 
+// supervisor_SUITE, gen_server: a supervisor that ends because its starter crashed is reported like any server
+#[test]
+fn the_state_of_a_supervisor_is_told_in_few_words() {
+    check(async {
+        let sup = Supervisor::new(Strategy::RestForOne).children([child("a"), child("b")]);
+        let sup = sup.start_link().await.unwrap();
+        let dynamic = DynamicSupervisor::new().name("told rooms").start_link().await.unwrap();
+        dynamic_supervisor::start_child(dynamic, child("a")).await.unwrap();
+        assert_eq!(sys::get_status(sup).await.unwrap().state, "rest_for_one, 2 children");
+        assert_eq!(
+            sys::get_status("told rooms").await.unwrap().state,
+            "dynamic, one_for_one, 1 children"
+        );
+    });
+}
+
 /// The text of a picture, with a name in place of each pid.
 fn picture(sup: SupervisorRef) -> String {
     let text = sup_tree(sup).to_text();

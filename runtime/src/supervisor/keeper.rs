@@ -113,6 +113,16 @@ impl GenServer for Keeper {
         }
     }
 
+    /// The children are in the picture of the tree.
+    fn format_status(&self) -> String {
+        let (strategy, children) = self.view(|view| (view.strategy, view.children.len()));
+        let dynamic = match self.kind {
+            Kind::Ordered(_) => "",
+            Kind::Dynamic { .. } => "dynamic, ",
+        };
+        format!("{dynamic}{strategy}, {children} children")
+    }
+
     async fn terminate(&mut self, _reason: &ExitReason) {
         match self.kind {
             Kind::Ordered(_) => self.stop_in_turn(self.places()).await,

@@ -130,8 +130,10 @@ impl Supervisor {
     /// Starts the supervisor, linked to the caller, and its children, and waits until all of them are there.
     ///
     /// # Errors
-    /// When a child does not start, when two children have the same id, when the name is taken. The caller is linked to
-    /// the supervisor, so it ends with it unless it traps exits, as in OTP.
+    /// [`StartError::Invalid`] when it is not possible, for example because two children have the same id, and
+    /// [`StartError::AlreadyStarted`] when the name is taken. When a child does not start, [`StartError::Exit`] with
+    /// [`FailedToStartChild`] in it; the caller is linked to the supervisor, so it ends with it unless it traps exits, as
+    /// in OTP.
     ///
     /// # Panics
     /// Outside of a process.
