@@ -223,7 +223,7 @@ fn take_down(table: &dyn AnyTable) -> (Option<Box<dyn Garbage>>, Option<Heir>) {
     (table.close(), heir)
 }
 
-/// Makes `to` the owner of a table, and says whether it is alive to be one.
+/// Makes `to` the owner of a table, and says whether it is alive to be one, and the table there to be owned.
 fn adopt(to: Pid, table: &Arc<dyn AnyTable>) -> bool {
     let Some(record) = node().table.get(to) else {
         return false;
@@ -236,7 +236,16 @@ fn adopt(to: Pid, table: &Arc<dyn AnyTable>) -> bool {
         table.core().rights.lock().owner = to;
         true
     });
-    adopted == Some(true)
+    if adopted != Some(true) {
+        return false;
+    }
+    // Somebody may have deleted it meanwhile, and looked for it at the old owner's.
+    if table.size().is_none() {
+        let owned = record.update(to, |state| state.extras_mut().tables.remove(&table.core().id));
+        drop(owned);
+        return false;
+    }
+    true
 }
 
 /// Gives a table of the caller to another process.

@@ -33,6 +33,14 @@
 //! The kind is part of the type: [`lookup`](Table::lookup) gives an `Option` in a set and a `Vec` in a bag, and what a
 //! kind cannot do does not compile.
 //!
+//! ```compile_fail
+//! # crabtree::run(async {
+//! # use crabtree::ets;
+//! let tags = ets::bag::<&str, u32>("tags").create().unwrap();
+//! tags.update_counter(&"tea", 1).unwrap(); // which of its numbers?
+//! # });
+//! ```
+//!
 //! # Who may do what
 //! [`Protection`] says whether others may read or write. The owner can [give the table away](Table::give_away), and name
 //! an [heir](Table::set_heir) who gets it when the owner ends: a table outlives a server that crashes when the

@@ -623,3 +623,82 @@ fn a_value_may_use_the_table_when_it_is_dropped() {
         assert!(process::flush().is_empty());
     });
 }
+
+/// Numbers without a pattern, the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % sides) as u32
+    }
+}
+
+// ets_SUITE:random_test, random tables of all kinds against a plain list
+#[test]
+fn tables_agree_with_lists() {
+    check(async {
+        let mut dice = Dice(7);
+        let set = numbers("random");
+        let ordered = ets::ordered_set::<u32, u32>("random").create().unwrap();
+        let bag: Bag<u32, u32> = ets::bag("random").create().unwrap();
+        let duplicates = ets::duplicate_bag::<u32, u32>("random").create().unwrap();
+        let (mut ones, mut once, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..3000 {
+            let object @ (key, value) = (dice.roll(20), dice.roll(5));
+            match dice.roll(4) {
+                0 => {
+                    set.delete(&key).unwrap();
+                    ordered.delete(&key).unwrap();
+                    let taken = |list: &[(u32, u32)]| -> Vec<u32> {
+                        list.iter()
+                            .filter(|other| other.0 == key)
+                            .map(|other| other.1)
+                            .collect()
+                    };
+                    assert_eq!(bag.take(&key), Ok(taken(&once)));
+                    assert_eq!(duplicates.take(&key), Ok(taken(&all)));
+                    for list in [&mut ones, &mut once, &mut all] {
+                        list.retain(|other: &(u32, u32)| other.0 != key);
+                    }
+                }
+                1 => {
+                    bag.delete_object(&key, &value).unwrap();
+                    duplicates.delete_object(&key, &value).unwrap();
+                    for list in [&mut once, &mut all] {
+                        list.retain(|other| *other != object);
+                    }
+                }
+                _ => {
+                    set.insert(key, value).unwrap();
+                    ordered.insert(key, value).unwrap();
+                    bag.insert(key, value).unwrap();
+                    duplicates.insert(key, value).unwrap();
+                    ones.retain(|other| other.0 != key);
+                    ones.push(object);
+                    if !once.contains(&object) {
+                        once.push(object);
+                    }
+                    all.push(object);
+                }
+            }
+            let sorted = |mut list: Vec<(u32, u32)>| {
+                list.sort_unstable();
+                list
+            };
+            assert_eq!(ordered.tab2list(), Ok(sorted(ones.clone())));
+            assert_eq!(set.tab2list().map(sorted), Ok(sorted(ones.clone())));
+            assert_eq!(bag.tab2list().map(sorted), Ok(sorted(once.clone())));
+            assert_eq!(duplicates.tab2list().map(sorted), Ok(sorted(all.clone())));
+            assert_eq!(duplicates.size(), Ok(all.len()));
+            let keys = std::iter::successors(bag.first().unwrap(), |key| bag.next(key).unwrap());
+            let mut distinct: Vec<u32> = once.iter().map(|object| object.0).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(keys.count(), distinct.len());
+        }
+    });
+}
