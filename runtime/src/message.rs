@@ -213,6 +213,11 @@ mod tests {
     }
 
     #[test]
+    fn the_mark_of_a_trace_takes_no_room() {
+        assert_eq!(size_of::<Header>(), 5 * size_of::<usize>());
+    }
+
+    #[test]
     fn a_wrong_type_loses_nothing() {
         let message = Message::new(7_i64).downcast::<u64>().unwrap_err();
         assert_eq!(message.downcast::<i64>().unwrap(), 7);

@@ -237,6 +237,30 @@ fn a_message_to_the_dead_is_a_dead_letter() {
 }
 
 #[test]
+fn what_a_process_leaves_in_its_mailbox_is_unread() {
+    check(async {
+        let (_, trace) = trace::seq((), async {
+            let busy = spawn(async {
+                receive! { "first" => process::sleep(secs(60)).await }
+            });
+            send(busy, "second");
+            send(busy, "first");
+            quiet().await;
+            process::exit(busy, ExitReason::Kill);
+            send(busy, "third");
+            end_of(busy).await;
+        })
+        .await;
+        let fates: Vec<Option<Fate>> = trace.messages().map(|message| message.fate).collect();
+        assert_eq!(
+            fates,
+            [Some(Fate::Unread), Some(Fate::Received(ms(0))), Some(Fate::Unread)]
+        );
+        assert!(trace.outline().contains("INFO   \"second\"  unread\n"), "{trace}");
+    });
+}
+
+#[test]
 fn a_message_says_when_it_was_received() {
     check(async {
         let (_, trace) = trace::seq((), async {

@@ -549,6 +549,9 @@ impl Record {
         for key in state.extras().iter().flat_map(|extras| &extras.globals) {
             node().globals.remove(key, Some(me));
         }
+        if trace::is_on() {
+            trace::unread(state.inbox.iter());
+        }
         drop(self.waker.take());
         if let Some(alarm) = state.alarm {
             alarm.cancel();
@@ -558,6 +561,9 @@ impl Record {
         }
         self.announce(me, &reason, state.relations);
         let unread = bounce_all(me, unread);
+        if trace::is_on() {
+            trace::unread(unread.iter());
+        }
         // Values of a user's types: what their destructors do must not stop the end of the process.
         let rest = (unread, state.inbox, state.extras, left);
         if let Err(payload) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest))) {
@@ -661,20 +667,29 @@ pub(crate) fn ask(to: Pid, alias: Ref, message: Message) -> Result<(), Message> 
     deliver_as(to, message, Some(alias))
 }
 
-fn deliver_as(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), Message> {
-    message.header_mut().serial = to.serial();
-    if trace::is_on() {
-        trace::sending(to, &mut message, call);
+#[inline]
+fn deliver_as(to: Pid, message: Message, call: Option<Ref>) -> Result<(), Message> {
+    match trace::is_on() {
+        false => push(to, message),
+        true => push_traced(to, message, call),
     }
-    let delivered = match node().table.get(to) {
+}
+
+#[inline]
+fn push(to: Pid, mut message: Message) -> Result<(), Message> {
+    message.header_mut().serial = to.serial();
+    match node().table.get(to) {
         Some(record) => record.push(message),
         None => Err(message),
-    };
-    delivered.inspect_err(|message| {
-        if trace::is_on() {
-            trace::lost(message);
-        }
-    })
+    }
+}
+
+/// The message is given away whole, so that it can stay in a register where nobody traces.
+#[cold]
+#[inline(never)]
+fn push_traced(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), Message> {
+    trace::sending(to, &mut message, call);
+    push(to, message).inspect_err(trace::lost)
 }
 
 /// Sends a signal; when there is no such process, its answer comes back at once.

@@ -50,7 +50,7 @@ pub struct Event {
 impl Event {
     /// Whether nobody will ever receive it.
     pub fn is_dead_letter(&self) -> bool {
-        self.fate == Some(Fate::DeadLetter)
+        matches!(self.fate, Some(Fate::DeadLetter | Fate::Unread))
     }
 }
 
@@ -60,7 +60,8 @@ impl Event {
 pub enum Kind {
     /// A request that somebody waits for: of a server, a supervisor, an agent, or of [`sys`](crate::sys).
     Call,
-    /// The answer to a call, the result of a task, or the word of a server that it has started.
+    /// The answer to a call, the result of a task, the word of a server that it has started, or any other message to an
+    /// [alias](crate::Alias).
     Reply,
     /// A request that nobody waits for.
     Cast,
@@ -130,6 +131,8 @@ pub enum Fate {
     Received(Duration),
     /// Its receiver was not alive, or the call that it answers had ended.
     DeadLetter,
+    /// Its receiver ended, and had not received it.
+    Unread,
 }
 
 /// A process in a trace.

@@ -2,7 +2,7 @@
 
 use super::event::Kind;
 use super::payload::{Noting, Text, shown};
-use super::recorder::{Called, Stamp, What};
+use super::recorder::{Called, Fate, Stamp, What};
 use crate::ExitReason;
 use crate::gen_server::{self, Asked};
 use crate::message::Message;
@@ -72,7 +72,16 @@ fn signalling(to: Pid, signal: &Signal) -> Stamp {
 #[cold]
 #[inline(never)]
 pub(crate) fn lost(message: &Message) {
-    node().tracer.lost(message.header().stamp);
+    node().tracer.lost(message.header().stamp, Fate::DeadLetter);
+}
+
+/// The receiver of the messages ended without having received them.
+#[cold]
+#[inline(never)]
+pub(crate) fn unread<'a>(messages: impl Iterator<Item = &'a Message>) {
+    for message in messages {
+        node().tracer.lost(message.header().stamp, Fate::Unread);
+    }
 }
 
 /// The mark of a message that `pid` is about to look at.

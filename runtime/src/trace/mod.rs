@@ -37,7 +37,8 @@
 //!   cause in common may be numbered either way.
 //! - A request that is waited for is a `CALL`; what ended it, a `REPLY`, a `TIMEOUT` or the `DOWN` of the server, says
 //!   after how long. A reply that comes after the timeout is marked `too late`.
-//! - A message to a process that is not alive is a dead letter. It was lost, and no error told so.
+//! - A message to a process that is not alive is a dead letter; one that its receiver left behind when it ended is unread.
+//!   Both were lost, and no error told so.
 //! - A process that ends shows as `EXITED`, then as `EXIT` to each one that it is linked to, and as `DOWN` to each one that
 //!   watches it. What they do about it follows.
 //! - What is repeated is folded: `× 250`. The [value](Trace::events) has every event.
@@ -75,6 +76,8 @@
 //! # Where this differs from OTP
 //! - A message has no token of its own. [`All`] follows messages from mailbox to mailbox as `seq_trace` does, but not
 //!   through timers.
+//! - A message that a timer sends comes from nobody.
+//! - A send to a name that nobody has is no event: it returns an error.
 //! - There are no patterns for functions, and no events of scheduling.
 
 mod event;
@@ -90,7 +93,7 @@ mod value;
 use crate::node::node;
 pub use event::{Event, Fate, Kind, Lane};
 pub use fold::Row;
-pub(crate) use hooks::{exited, lost, named, received, related, sending, spawned, stamp, timeout};
+pub(crate) use hooks::{exited, lost, named, received, related, sending, spawned, stamp, timeout, unread};
 pub(crate) use recorder::Tracer;
 #[doc(hidden)]
 pub use seq::Choice;

@@ -77,6 +77,7 @@ pub(super) enum Fate {
     Sent,
     Received(Instant),
     DeadLetter,
+    Unread,
 }
 
 /// What a process is called.
@@ -185,11 +186,11 @@ impl Tracer {
         number as Stamp
     }
 
-    /// Notes that nobody got the message.
-    pub(super) fn lost(&self, stamp: Stamp) {
+    /// Notes that nobody gets the message any more.
+    pub(super) fn lost(&self, stamp: Stamp, fate: Fate) {
         for (_, capture) in &mut self.0.lock().running {
             if let Some(place) = capture.find(stamp) {
-                capture.events[place].fate = Some(Fate::DeadLetter);
+                capture.events[place].fate = Some(fate);
             }
         }
     }
@@ -299,5 +300,74 @@ impl Capture {
 impl Recorded {
     fn size(&self) -> usize {
         size_of::<Recorded>() + self.payload.text.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::shown;
+    use super::*;
+
+    fn message() -> What {
+        What {
+            kind: Kind::Info,
+            from: None,
+            to: Some(Pid::local(1, 0)),
+            reference: None,
+            crash: false,
+            type_name: "",
+        }
+    }
+
+    fn capture(numbers: &[u64]) -> Capture {
+        let mut capture = Capture::new(Scope::Node, Limits::default());
+        for &number in numbers {
+            capture.push(Recorded {
+                number,
+                at: Instant::now(),
+                what: message(),
+                payload: shown("", 0, &|_| Ok(())),
+                fate: Some(Fate::Sent),
+            });
+        }
+        capture
+    }
+
+    #[test]
+    fn a_mark_finds_its_event_and_no_other() {
+        const TURN: u64 = 1 << 32;
+        let few = capture(&[3, 5]);
+        assert_eq!([3, 5].map(|stamp| few.find(stamp)), [Some(0), Some(1)]);
+        // Not traced; gone or never here; newer than what is here.
+        assert_eq!([0, 4, 6].map(|stamp| few.find(stamp)), [None; 3]);
+        let many = capture(&[TURN - 2, TURN + 1, TURN + 7]);
+        assert_eq!(
+            [u32::MAX - 1, 1, 7].map(|stamp| many.find(stamp)),
+            [Some(0), Some(1), Some(2)]
+        );
+        assert_eq!([2, 8].map(|stamp| many.find(stamp)), [None; 2]);
+        assert_eq!(capture(&[]).find(1), None);
+    }
+
+    #[test]
+    fn names_of_processes_that_are_forgotten_are_forgotten() {
+        let mut capture = Capture::new(Scope::Node, Limits::default().events(10));
+        for number in 1..=1000 {
+            let pid = Pid::local(number, 0);
+            capture.name(pid, Called::default());
+            capture.push(Recorded {
+                number: number.into(),
+                at: Instant::now(),
+                what: What {
+                    to: Some(pid),
+                    ..message()
+                },
+                payload: shown("", 0, &|_| Ok(())),
+                fate: None,
+            });
+        }
+        assert_eq!((capture.events.len(), capture.dropped), (10, 990));
+        assert!(capture.names.len() < 100, "{} names for 10 events", capture.names.len());
+        assert!(capture.names.contains_key(&Pid::local(1000, 0)));
     }
 }

@@ -162,6 +162,8 @@ impl<'a> Lines<'a> {
             }
         } else if event.fate == Some(Fate::DeadLetter) {
             remarks.push("dead letter".to_owned());
+        } else if event.fate == Some(Fate::Unread) {
+            remarks.push("unread".to_owned());
         }
         if event.crash && event.kind == Kind::Exited {
             remarks.push("crash".to_owned());

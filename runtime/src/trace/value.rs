@@ -42,7 +42,8 @@ impl Trace {
         self.events.iter().filter(|event| event.kind.is_message())
     }
 
-    /// The messages that nobody will ever receive: their receivers were not alive, or the calls that they answer had ended.
+    /// The messages that nobody will ever receive: their receivers were not alive or ended before, or the calls that they
+    /// answer had ended.
     pub fn dead_letters(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(|event| event.is_dead_letter())
     }
@@ -124,6 +125,7 @@ fn plain(event: &Recorded, since: &impl Fn(Instant) -> Duration) -> Event {
             recorder::Fate::Sent => Fate::Sent,
             recorder::Fate::Received(at) => Fate::Received(since(at)),
             recorder::Fate::DeadLetter => Fate::DeadLetter,
+            recorder::Fate::Unread => Fate::Unread,
         }),
         crash: what.crash,
     }
