@@ -4,6 +4,7 @@
 //! message travels through, so that neither sending nor receiving allocates again.
 
 use crate::pid::Ref;
+use crate::reason::quietly;
 use std::any::TypeId;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -188,8 +189,15 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
+        let header = self.header;
         // SAFETY: `self` owns the parcel, and `kind` is that of its value (invariant 1).
-        unsafe { (self.header().kind.drop)(self.header) }
+        let drop_value = || unsafe { (header.as_ref().kind.drop)(header) };
+        // When one message of a mailbox panics here, the others are dropped while that unwinds: a second panic would abort.
+        if std::thread::panicking() {
+            quietly(drop_value);
+        } else {
+            drop_value();
+        }
     }
 }
 

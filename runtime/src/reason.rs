@@ -5,6 +5,7 @@ use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 /// Why a process ended.
@@ -186,6 +187,14 @@ impl From<&'static str> for ExitReason {
 impl From<String> for ExitReason {
     fn from(reason: String) -> ExitReason {
         ExitReason::other(reason)
+    }
+}
+
+/// Runs destructors of a user's types where a panic of theirs must not stop what is under way.
+pub(crate) fn quietly(drops: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(drops)) {
+        // Dropping the payload of a panic can panic itself.
+        std::mem::forget(payload);
     }
 }
 

@@ -694,3 +694,44 @@ impl Drop for Tell {
         send(self.0, self.1);
     }
 }
+
+/// A value whose destructor panics.
+#[derive(Debug)]
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("a destructor panicked");
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_stops_neither_the_end_of_a_process_nor_its_timers() {
+    check(async {
+        let (pid, watched) = spawn_monitor(std::future::pending::<()>());
+        process::send_after(pid, Grenade, secs(60));
+        send(pid, Grenade);
+        send(pid, Grenade);
+        process::exit(pid, "boom");
+        receive! { Down { monitor, reason, .. } => assert_eq!((monitor, reason), (watched, "boom".into())) }
+
+        process::send_after("a name that nobody ever has", Grenade, secs(1));
+        process::send_after(me(), "timers go on", secs(2));
+        receive! { "timers go on" => () }
+    });
+}
+
+#[test]
+fn a_process_that_ends_where_it_would_hibernate_takes_both_futures_with_it() {
+    check(async {
+        let parent = me();
+        let next = Tell(parent, "the next");
+        let (pid, _) = spawn_monitor(async move {
+            let asleep = process::hibernate(async move { drop(next) });
+            futures::future::select(Box::pin(asleep), std::future::ready(())).await;
+        });
+        receive! { "the next" => () }
+        receive! { Down { pid: who, reason, .. } => assert_eq!((who, reason), (pid, ExitReason::Normal)) }
+        assert_eq!(process::flush().len(), 0);
+    });
+}

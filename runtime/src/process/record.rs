@@ -20,6 +20,7 @@ use crate::name::Name;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::process::{Down, Exit};
+use crate::reason::quietly;
 use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sync::{AtomicWaker, Mutex, MutexGuard};
@@ -28,7 +29,6 @@ use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -556,20 +556,21 @@ impl Record {
         if let Some(alarm) = state.alarm {
             alarm.cancel();
         }
-        if state.has_timers {
-            node().senders.forget(me);
-        }
+        let unsent = match state.has_timers {
+            true => node().senders.forget(me),
+            false => Vec::new(),
+        };
+        let unanswered = state
+            .relations
+            .as_mut()
+            .map(|relations| std::mem::take(&mut relations.calls));
         self.announce(me, &reason, state.relations);
         let unread = bounce_all(me, unread);
         if trace::is_on() {
             trace::unread(unread.iter());
         }
         // Values of a user's types: what their destructors do must not stop the end of the process.
-        let rest = (unread, state.inbox, state.extras, left);
-        if let Err(payload) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(rest))) {
-            // Dropping the payload of a panic can panic itself.
-            std::mem::forget(payload);
-        }
+        quietly(|| drop((unread, unsent, unanswered, state.inbox, state.extras, left)));
         self.state.lock().phase = Phase::Free;
         self.serial.fetch_add(1, Ordering::Release);
     }

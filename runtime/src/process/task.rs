@@ -175,11 +175,13 @@ impl Task {
             record: self.record,
         };
         let polled = catch_unwind(AssertUnwindSafe(|| poll_in(How::Task, process, context, asked, poll)));
-        match (polled, hibernate::next()) {
-            (Ok(Poll::Pending), None) => Poll::Pending,
-            (Ok(Poll::Pending), Some(next)) => self.become_next(next, context),
-            (Ok(Poll::Ready(())), _) => Poll::Ready(End::of(ExitReason::Normal)),
-            (Err(payload), _) => Poll::Ready(End::by_unwinding(payload)),
+        match polled {
+            Ok(Poll::Pending) => match hibernate::next() {
+                None => Poll::Pending,
+                Some(next) => self.become_next(next, context),
+            },
+            Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
+            Err(payload) => Poll::Ready(End::by_unwinding(payload)),
         }
     }
 
@@ -199,7 +201,7 @@ impl Task {
         let Some(body) = self.body.take() else { return };
         let end = {
             let _entered = enter(How::End, self.pid, self.record, Waker::noop());
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop((body, hibernate::next()))));
             let end = dropped.map_or_else(End::by_unwinding, |()| end);
             match end.cause {
                 Cause::Panic => report::panicked(&end.reason),

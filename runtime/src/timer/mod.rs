@@ -11,6 +11,7 @@ use crate::destination::{Destination, Target};
 use crate::message::Message;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
+use crate::reason::quietly;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
@@ -32,7 +33,7 @@ pub(crate) struct Timers {
     nearer: Notify,
 }
 
-enum Event {
+pub(crate) enum Event {
     Wake(Pid),
     Send { to: Target, message: Message, timer: Ref },
 }
@@ -123,6 +124,12 @@ impl Senders {
 
     /// Takes a timer back; says what [`read`](Senders::read) would have said.
     pub(crate) fn cancel(&self, timer: Ref) -> Option<Duration> {
+        let (unsent, left) = self.take(timer)?;
+        drop(unsent);
+        Some(left)
+    }
+
+    fn take(&self, timer: Ref) -> Option<(Event, Duration)> {
         let sender = self.pending.lock().remove(timer)?;
         let timers = sender.timers.upgrade()?;
         let (event, when) = {
@@ -130,21 +137,19 @@ impl Senders {
             let when = wheel.when(sender.key)?;
             (wheel.remove(sender.key)?, when)
         };
-        drop(event);
-        Some(timers.left(when))
+        Some((event, timers.left(when)))
     }
 
-    /// Takes back all timers to a process that has ended.
-    pub(crate) fn forget(&self, receiver: Pid) {
+    /// Takes back all timers to a process that has ended, and what they were to send.
+    pub(crate) fn forget(&self, receiver: Pid) -> Vec<Event> {
         let first = (receiver, Ref(0));
         let timers: Vec<Ref> = {
             let pending = self.pending.lock();
             let of_receiver = pending.by_receiver.range(first..=(receiver, Ref(u64::MAX)));
             of_receiver.map(|(_, timer)| *timer).collect()
         };
-        for timer in timers {
-            self.cancel(timer);
-        }
+        let unsent = |timer| self.take(timer).map(|(event, _)| event);
+        timers.into_iter().filter_map(unsent).collect()
     }
 }
 
@@ -234,7 +239,8 @@ impl Timers {
                 }
                 Event::Send { to, message, timer } => {
                     node().senders.pending.lock().remove(timer);
-                    to.deliver(message);
+                    // Nobody may be there to take it: then it is dropped here.
+                    quietly(|| to.deliver(message));
                 }
             }
         }
