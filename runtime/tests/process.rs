@@ -532,11 +532,11 @@ fn a_builder_sets_everything_before_the_first_step() {
             .priority(process::Priority::High)
             .group_leader(device)
             .spawn_monitor(async move {
-                send(parent, Box::new(process::info(me()).unwrap()));
+                send(parent, process::info(me()).unwrap());
                 exit("done")
             })
             .unwrap();
-        let info = receive! { info: Box<Info> => info };
+        let info = receive! { info: Info => info };
         assert_eq!((info.pid, info.parent, info.links), (pid, Some(parent), vec![parent]));
         assert_eq!(info.registered_name, Some("built".into()));
         assert_eq!(info.label, Some("with everything".into()));

@@ -120,7 +120,7 @@ fn attempt(arm: &Arm, variant: &Ident) -> TokenStream {
             // What the compiler has to say about the type of the message, it says at the pattern.
             let at_pattern = Span::mixed_site().located_at(pattern.span());
             let attempt = quote_spanned! {at_pattern=>
-                ::crabtree::__private::try_arm #turbofish (message, |value| match value {
+                ::crabtree::__private::try_arm #turbofish (message, #[allow(clippy::result_large_err)] |value| match value {
                     #pattern #guard => ::core::result::Result::Ok((#(#names,)*)),
                     #[allow(unreachable_patterns)]
                     value => ::core::result::Result::Err(value),
