@@ -115,6 +115,7 @@ impl<A: Application> Callbacks for A {
 /// What the end of an application means for the others, if it ends by itself. After a [`stop`] it means nothing.
 ///
 /// OTP ends the whole node where all other applications are stopped; here the program goes on.
+/// A master that is killed takes its tree along, and its application counts as stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Type {
     /// All other applications are stopped, the last started first.

@@ -134,7 +134,7 @@ pub trait Device: Any + Send + Sync {
         self.write(Stream::Stdout, &format!("{}\n", text.trim_end_matches('\n')));
     }
 
-    /// Says something on a [comm](crate::kino::comm), or has this device tell a process of those that the front end
+    /// Says something on a [comm], or has this device tell a process of those that the front end
     /// opens. Unless this is written, there is no front end.
     ///
     /// # Errors
