@@ -26,7 +26,7 @@ impl GenServer for Worker {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Do {
     Answer(u8),
     AnswerAfter(Duration),
@@ -216,6 +216,30 @@ fn the_end_of_the_server_ends_a_call() {
         assert!(call.number < exited.number && exited.number < down.number);
         assert!(exited.crash && down.crash && !call.crash);
         assert_eq!(down.payload, "out of order");
+    });
+}
+
+#[test]
+fn a_call_to_the_dead_is_a_dead_letter_and_ends_with_a_down() {
+    check(async {
+        let server = worker("gone before").await;
+        gen_server::stop(server).await.unwrap();
+        let (_, trace) = trace::seq((), async { gen_server::call(server, Do::Answer(1)).await.unwrap_err() }).await;
+        let (call, down) = (the(&trace, Kind::Call), the(&trace, Kind::Down));
+        assert_eq!((call.pair, down.pair), (Some(down.number), Some(call.number)));
+        assert_eq!((call.latency, call.fate), (Some(ms(0)), Some(Fate::DeadLetter)));
+        assert_eq!(down.payload, "noproc");
+        assert!(trace.outline().contains("CALL   Answer(1)  dead letter\n"), "{trace}");
+    });
+}
+
+#[test]
+fn calls_of_many_servers_at_once_find_their_replies() {
+    check(async {
+        let servers = [worker("one of many").await, worker("another of many").await];
+        let (_, trace) = trace::seq((), async { gen_server::multi_call(servers, Do::Answer(3)).await }).await;
+        let pairs = trace.messages().filter(|message| message.pair.is_some()).count();
+        assert_eq!((trace.messages().count(), pairs), (4, 4), "{trace}");
     });
 }
 

@@ -36,7 +36,7 @@ pub struct Event {
     /// The type of a message, and for a `Spawn` what runs in the new process: a function or a server. Without paths.
     pub type_name: String,
     /// The [number](Event::number) of the other half. A call points to what ended it: its reply, its timeout, or the
-    /// `Down` of the server. Each of these points back to the call. The first reply to a process that spawned the
+    /// `Down` of the server, which stands before the call when the server was not alive. Each of these points back to the call. The first reply to a process that spawned the
     /// sender, and awaits it, points to the spawn: that of a task, or of a server that has started.
     pub pair: Option<u64>,
     /// The time between the two halves, on both of them.

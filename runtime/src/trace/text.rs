@@ -148,10 +148,8 @@ impl<'a> Lines<'a> {
         if times > 1 {
             remarks.push(format!("× {times}"));
         }
-        let first = event
-            .pair
-            .and_then(|pair| trace.event(pair))
-            .filter(|pair| pair.number < event.number);
+        let is_second = matches!(event.kind, Kind::Reply | Kind::Down | Kind::Timeout);
+        let first = event.pair.filter(|_| is_second).and_then(|pair| trace.event(pair));
         if let (Some(first), Some(latency)) = (first, event.latency) {
             let late = first.pair != Some(event.number);
             let word = if late { "too late, after" } else { "after" };

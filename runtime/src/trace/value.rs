@@ -134,12 +134,17 @@ fn plain(event: &Recorded, since: &impl Fn(Instant) -> Duration) -> Event {
 /// Finds the second half of each call and of each awaited spawn.
 fn pair(capture: &Capture, events: &mut [Event]) {
     let mut calls: BTreeMap<Ref, usize> = BTreeMap::new();
+    let mut downs: BTreeMap<Ref, usize> = BTreeMap::new();
     let mut spawns: HashMap<(Pid, Pid), usize> = HashMap::new();
     for (place, recorded) in capture.events.iter().enumerate() {
         let what = &recorded.what;
         match what.kind {
             Kind::Call => {
                 calls.extend(what.reference.map(|call| (call, place)));
+                // The server is watched before it is asked: the word that nobody is there comes first.
+                if let Some(down) = what.reference.and_then(|call| downs.remove(&call)) {
+                    marry(events, place, down);
+                }
             }
             Kind::Spawn => {
                 spawns.extend(what.from.zip(what.to).map(|parties| (parties, place)));
@@ -150,8 +155,10 @@ fn pair(capture: &Capture, events: &mut [Event]) {
                     (Kind::Reply, Some(parties)) => spawns.remove(&parties),
                     _ => None,
                 };
-                if let Some(first) = call.or_else(spawn) {
-                    marry(events, first, place);
+                match (call.or_else(spawn), what.kind, what.reference) {
+                    (Some(first), ..) => marry(events, first, place),
+                    (None, Kind::Down, Some(reference)) => drop(downs.insert(reference, place)),
+                    _ => {}
                 }
             }
             _ => {}
@@ -161,7 +168,7 @@ fn pair(capture: &Capture, events: &mut [Event]) {
 
 /// What ends a call first is its pair; what comes later is late, and nobody's.
 fn marry(events: &mut [Event], first: usize, second: usize) {
-    let latency = events[second].at.checked_sub(events[first].at);
+    let latency = Some(events[second].at.saturating_sub(events[first].at));
     events[second].pair = Some(events[first].number);
     events[second].latency = latency;
     if events[first].pair.is_none() {
