@@ -40,10 +40,12 @@ async fn receive(record: &Record, count: usize) {
 fn every_message_wakes_who_waits_for_it() {
     loom::model(|| {
         let record = alive();
-        for number in 0..2 {
-            let record = record.clone();
-            thread::spawn(move || send(&record, ME, number).unwrap());
-        }
+        let sender = record.clone();
+        thread::spawn(move || {
+            for number in 0..2 {
+                send(&sender, ME, number).unwrap();
+            }
+        });
         block_on(receive(&record, 2));
     });
 }
