@@ -98,6 +98,7 @@ pub mod agent;
 #[cfg(rust_analyzer)]
 mod analyzer;
 pub mod application;
+mod census;
 mod destination;
 pub mod dynamic_supervisor;
 pub mod ets;
@@ -141,6 +142,7 @@ pub use run::{block_on, ms, run, secs};
 pub mod __private {
     #[cfg(rust_analyzer)]
     pub use crate::analyzer::any;
+    pub use crate::census::{Census, census};
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
     pub use crate::threads::OwnThread;

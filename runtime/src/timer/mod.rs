@@ -163,6 +163,13 @@ impl Pending {
     }
 }
 
+/// How many entries wait on all wheels, and how many timers can be cancelled.
+pub(crate) fn count() -> (usize, usize) {
+    let known: Vec<_> = node().timers.lock().values().filter_map(Weak::upgrade).collect();
+    let waiting = known.iter().map(|timers| timers.wheel.lock().len()).sum();
+    (waiting, node().senders.pending.lock().by_ref.len())
+}
+
 impl Timers {
     /// Those of the runtime that runs the caller, or of the node's own.
     pub(crate) fn current() -> Arc<Timers> {

@@ -113,6 +113,11 @@ impl<T> Wheel<T> {
         (entry.generation == key.generation && entry.value.is_some()).then_some(entry.when)
     }
 
+    /// How many entries wait.
+    pub(super) fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.value.is_some()).count()
+    }
+
     /// The next tick at which there is something to do.
     pub(super) fn next(&self) -> Option<u64> {
         self.next_slot().map(|(_, _, tick)| tick)
