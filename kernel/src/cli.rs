@@ -38,6 +38,9 @@ enum Command {
     Kernel {
         /// The file in which the front end says where the sockets are.
         connection_file: PathBuf,
+        /// What front ends pass on of their own arguments, as `jupyter run` does. It is ignored.
+        #[arg(hide = true)]
+        others: Vec<String>,
     },
 }
 
@@ -107,7 +110,7 @@ pub(crate) fn execute() -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Kernel { connection_file } => jupyter::serve(&connection_file)?,
+        Command::Kernel { connection_file, .. } => jupyter::serve(&connection_file)?,
     }
     Ok(ExitCode::SUCCESS)
 }

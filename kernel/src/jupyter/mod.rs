@@ -31,6 +31,8 @@ mod sockets;
 mod stop;
 pub(crate) mod wire;
 
+pub(crate) use history::HISTORY_ENV;
+
 use std::path::Path;
 use std::time::Duration;
 

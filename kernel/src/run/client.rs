@@ -260,6 +260,8 @@ fn spawn(connection_file: &Path, directory: &Path) -> anyhow::Result<Child> {
         .arg("kernel")
         .arg(connection_file)
         .current_dir(directory)
+        // Nobody has typed what is run here.
+        .env(crate::jupyter::HISTORY_ENV, "")
         // It ends itself when this process is gone.
         .env("JPY_PARENT_PID", std::process::id().to_string())
         .stdin(Stdio::null())
