@@ -75,8 +75,9 @@
 //! - A partition supervisor needs no name. Keys that are not integers are spread by another hash than Erlang's.
 //! - A task under a supervisor writes where its caller writes, and not where the supervisor does: its output appears with
 //!   that of the code that asked for it. Types leave no unknown option and no undefined function for a task to fail at;
-//!   `throw` is a panic; and with one node there is no lost connection. A task remembers 32 [callers](task::callers) at most. A stream whose supervisor
-//!   takes no more tasks ends its consumer with a [`ChildError`](supervisor::ChildError).
+//!   `throw` is a panic; and with one node there is no lost connection. A task remembers 32 [callers](task::callers) at
+//!   most. A stream whose supervisor takes no more tasks ends its consumer with a
+//!   [`ChildError`](supervisor::ChildError).
 //! - Keys and values of a registry have types, and are chosen by closures instead of match specifications: a key is
 //!   compared as its `Eq` says, nothing in it is a wildcard, and there is no malformed pattern. A registry that does not run
 //!   has no entries, and refuses new ones with an error.

@@ -79,7 +79,9 @@ pub use query::{
 };
 use std::collections::HashMap;
 use std::fmt;
+use std::future::{Future, IntoFuture};
 use std::hash::Hash;
+use std::pin::Pin;
 use std::sync::Arc;
 use tables::Tables;
 pub use via::{At, Via, via, via_value};
@@ -233,11 +235,13 @@ impl<K: Key, V: Value> Plan<K, V> {
     /// [`StartError`], when the name is taken.
     ///
     /// # Panics
-    /// Outside of a process.
-    pub async fn start_link(self) -> Result<Registry<K, V>, StartError> {
+    /// The future panics outside of a process.
+    pub fn start_link(self) -> Starting<K, V> {
         let registry = Registry(Arc::new(self.tables));
-        supervisor(&registry).start_link().await?;
-        Ok(registry)
+        Starting {
+            supervisor: supervisor(&registry),
+            registry,
+        }
     }
 
     /// The registry, and how a supervisor starts it.
@@ -268,6 +272,26 @@ impl<K, V> fmt::Debug for Plan<K, V> {
             .field("name", &self.tables.name)
             .field("kind", &self.tables.kind)
             .finish_non_exhaustive()
+    }
+}
+
+/// A registry that is being started: `.await` it.
+#[must_use = "nothing is started before `.await`"]
+#[derive(Debug)]
+pub struct Starting<K, V> {
+    supervisor: Supervisor,
+    registry: Registry<K, V>,
+}
+
+impl<K: Key, V: Value> IntoFuture for Starting<K, V> {
+    type Output = Result<Registry<K, V>, StartError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            self.supervisor.start_link().await?;
+            Ok(self.registry)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Agents. Promises from Elixir's `agent_test.exs` and from the documentation of `Agent`.
 
-use super::{check, end_of};
+use super::{assert_empty_mailbox, check, end_of};
 use crabtree::agent;
 use crabtree::gen_server::{CallFailure, StartError};
 use crabtree::prelude::*;
@@ -43,6 +43,16 @@ fn an_agent_with_a_name_is_found_by_it() {
         );
         agent::stop(agent()).await.unwrap();
         assert_eq!(process::whereis("agent"), None);
+    });
+}
+
+// test "start_link/2 with spawn_opt"
+#[test]
+fn an_agent_can_give_itself_a_priority() {
+    check(async {
+        let make = || process::flag(Flag::Priority, process::Priority::High);
+        let agent = agent::start_link(make).await.unwrap();
+        assert_eq!(process::info(agent.pid()).unwrap().priority, process::Priority::High);
     });
 }
 
@@ -129,7 +139,7 @@ fn an_agent_whose_function_exits_gives_the_reason() {
         process::flag(Flag::TrapExit, true);
         let error = agent::start_link(|| -> i32 { exit("oops") }).await.unwrap_err();
         assert_eq!(error, StartError::Exit("oops".into()));
-        receive! { Exit { reason, .. } => assert_eq!(reason, ExitReason::from("oops")) }
+        assert_empty_mailbox();
     });
 }
 

@@ -58,6 +58,41 @@ fn a_task_supervisor_can_be_supervised() {
     });
 }
 
+// test "multiple supervisors can be supervised and identified with simple child spec"
+#[test]
+fn several_task_supervisors_are_told_apart_by_their_ids_and_found_by_their_names() {
+    check(async {
+        let names = registry::unique::<&str, ()>("names of task supervisors")
+            .start_link()
+            .await
+            .unwrap();
+        let by_key = {
+            let names = names.clone();
+            move || TaskSupervisor::new().via(registry::via(&names, "by key"))
+        };
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .child(ChildSpec::supervisor("simple", || {
+                TaskSupervisor::new().name("a simple name")
+            }))
+            .child(ChildSpec::supervisor("by key", by_key))
+            .start_link()
+            .await
+            .unwrap();
+        let nameless = || ChildSpec::supervisor("nameless", TaskSupervisor::new);
+        supervisor::start_child(sup, nameless()).await.unwrap();
+        assert_eq!(children("a simple name").await.unwrap(), []);
+        assert_eq!(children(registry::via(&names, "by key")).await.unwrap(), []);
+        let all = supervisor::which_children(sup).await.unwrap();
+        let child = all.into_iter().find(|child| child.id == "nameless").unwrap();
+        assert_eq!(children(child.pid.unwrap()).await.unwrap(), []);
+        match supervisor::start_child(sup, nameless()).await.unwrap_err() {
+            ChildError::AlreadyStarted { pid: already, .. } => assert_eq!(already, child.pid.unwrap()),
+            other => panic!("{other}"),
+        }
+        supervisor::stop(sup).await.unwrap();
+    });
+}
+
 // test "counts and returns children"
 #[test]
 fn it_counts_its_tasks() {
@@ -511,6 +546,29 @@ mod streams {
             let parents = stream(both, 1..=4, |_| async { process::info(me()).unwrap().parent });
             assert_eq!(parents.collect::<Vec<_>>().await, vec![Ok(Some(both.0.pid())); 4]);
         });
+    }
+
+    // Task.Supervisor.async_stream: ":shutdown"
+    #[test]
+    fn the_tasks_can_be_killed_when_their_supervisor_ends() {
+        let stubborn = |_| async {
+            process::flag(Flag::TrapExit, true);
+            endless().await
+        };
+        for (shutdown, seconds) in [(Shutdown::BrutalKill, 0), (Shutdown::Timeout(secs(2)), 2)] {
+            supervised(async |sup| {
+                process::flag(Flag::TrapExit, true);
+                let stream = async_stream_nolink(sup, [1, 2], stubborn).timeout(None);
+                let stream = stream.max_concurrency(2).shutdown(shutdown);
+                let results = task::async_(stream.collect::<Vec<_>>());
+                settle().await;
+                let start = tokio::time::Instant::now();
+                process::exit(sup, ExitReason::Shutdown);
+                let results = results.timeout(None).await.unwrap();
+                assert_eq!(results, vec![Err(ExitReason::Killed); 2]);
+                assert_eq!(start.elapsed().as_secs(), seconds);
+            });
+        }
     }
 
     // describe "async_stream": "streams an enumerable with exits"

@@ -10,6 +10,7 @@ use super::error::{TaskError, TaskFailure};
 use crate::message::Term;
 use crate::process::current;
 use crate::process::task::{Body, Start};
+use crate::supervisor::Shutdown;
 use crate::{ExitReason, Pid, exit, process, send};
 use atomic_waker::AtomicWaker;
 use futures_core::Stream;
@@ -133,6 +134,15 @@ impl<I: Iterator, F, T> AsyncStream<I, F, T> {
     /// What happens to a task that takes longer.
     pub fn on_timeout(mut self, on_timeout: OnTimeout) -> AsyncStream<I, F, T> {
         self.on_timeout = on_timeout;
+        self
+    }
+
+    /// How tasks that are children of a supervisor are told to end when it does: within 5 seconds, unless this is called.
+    /// It says nothing about tasks without a supervisor.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> AsyncStream<I, F, T> {
+        if let Some(place) = &mut self.place {
+            place.shutdown = shutdown;
+        }
         self
     }
 
