@@ -43,7 +43,7 @@
 //!
 //! # Where this differs from OTP
 //! - A process is a future, and is stopped between its steps: an exit signal takes effect when the process next awaits.
-//!   Code that never awaits is not interrupted.
+//!   Code that never awaits is not interrupted; code of notebook cells is, in its loops and functions.
 //! - A process of high priority is preferred, and does not keep all others from running, as it would in OTP.
 //! - Messages keep their Rust types. A value is moved into the mailbox, not copied; what is shared is shared by `Arc`.
 //! - An [`exit`](process::exit) of the caller itself takes effect at its next await too, and not before it returns.
