@@ -70,9 +70,10 @@
 //! When requests have a meaning beyond reading and writing a value: a server names them. When nobody waits for the
 //! value, or it never changes: then an `Arc` needs no process.
 
+use crate::ExitReason;
 use crate::gen_server::{
-    self, Address, Call, CallError, Caller, GenServer, HandleCall, HandleCast, Init, Named, Next, Reply, Server,
-    StartError,
+    self, Address, Call, CallError, Caller, CodeChange, GenServer, HandleCall, HandleCast, Init, Named, Next, Reply,
+    Server, StartError,
 };
 pub use crate::gen_server::{DEFAULT_TIMEOUT, stop, stop_with};
 use crate::message::{Message, Term};
@@ -142,6 +143,15 @@ impl<S: Term> GenServer for State<S> {
 
     async fn init(Make(make): Make<S>) -> Init<State<S>> {
         Init::ok(State(make()))
+    }
+}
+
+/// For [`sys::change_code`](crate::sys::change_code): what is handed over makes the new state of the old one.
+impl<Old: Term, New: Term> CodeChange<State<Old>> for State<New> {
+    type Extra = Box<dyn FnOnce(&mut Old) -> Result<New, ExitReason> + Send>;
+
+    fn code_change(State(old): &mut State<Old>, change: Self::Extra) -> Result<State<New>, ExitReason> {
+        change(old).map(State)
     }
 }
 

@@ -216,3 +216,24 @@ fn a_cast_to_nobody_does_nothing_and_a_question_says_who_is_missing() {
         assert!(error.request.contains("nobody"), "{error}");
     });
 }
+
+// test ":sys.change_code/4 with mfa", ":sys.change_code/4 with raising mfa"
+#[test]
+fn the_state_of_a_suspended_agent_changes_its_type_or_stays_as_it_is() {
+    check(async {
+        let agent = agent::start_link(|| 7).await.unwrap();
+        sys::suspend(agent).await.unwrap();
+        let refused = Box::new(|_: &mut i32| Err::<String, _>("not now".into()));
+        assert!(
+            sys::change_code::<agent::State<String>, _>(agent, refused)
+                .await
+                .is_err()
+        );
+        let change = Box::new(|n: &mut i32| Ok(n.to_string()));
+        let changed = sys::change_code::<agent::State<String>, _>(agent, change)
+            .await
+            .unwrap();
+        sys::resume(changed).await.unwrap();
+        assert_eq!(agent::get(changed, String::clone).await, Ok("7".to_owned()));
+    });
+}
