@@ -187,7 +187,7 @@ pub fn resume(server: impl Destination) -> Asking<()> {
 /// What can be switched on for a server when it is started, by [`Starting::debug`](gen_server::Starting::debug).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Debug {
+pub enum DebugOption {
     /// As [`trace`].
     Trace,
     /// As [`count`].

@@ -12,7 +12,7 @@ use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::call::{self, Failure, Origin};
 use crate::process::{self, current, task};
-use crate::sys::Debug;
+use crate::sys::DebugOption;
 use crate::{Exit, ExitReason, ms, receive};
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -167,7 +167,7 @@ impl<S, T> Starting<S, T> {
     }
 
     /// Switches that on before the first message; see [`sys`](crate::sys).
-    pub fn debug(mut self, debug: Debug) -> Self {
+    pub fn debug(mut self, debug: DebugOption) -> Self {
         self.plan.debugging.switch_on(debug);
         self
     }

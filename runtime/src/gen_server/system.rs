@@ -10,7 +10,7 @@ use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::process::call::Origin;
 use crate::process::current;
-use crate::sys::{Debug, Event, Spy, Statistics};
+use crate::sys::{DebugOption, Event, Spy, Statistics};
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
@@ -198,11 +198,11 @@ impl Debugging {
         self.trace || self.counts.is_some() || self.log.is_some() || self.file.is_some() || !self.spies.is_empty()
     }
 
-    pub(super) fn switch_on(&mut self, debug: Debug) {
+    pub(super) fn switch_on(&mut self, debug: DebugOption) {
         self.switch(match debug {
-            Debug::Trace => Switch::Trace(true),
-            Debug::Statistics => Switch::Count(true),
-            Debug::Log(most) => Switch::Log(most),
+            DebugOption::Trace => Switch::Trace(true),
+            DebugOption::Statistics => Switch::Count(true),
+            DebugOption::Log(most) => Switch::Log(most),
         });
     }
 

@@ -6,7 +6,7 @@ use crabtree::gen_server::{CallFailure, CodeChange};
 use crabtree::global;
 use crabtree::io::string_io;
 use crabtree::prelude::*;
-use crabtree::sys::{Debug, Event};
+use crabtree::sys::{DebugOption, Event};
 use std::ops::ControlFlow;
 
 /// A server that counts its requests.
@@ -211,7 +211,10 @@ fn a_server_can_be_debugged_from_its_first_message_on() {
     check(async {
         let printed = Printed::begin();
         let start = gen_server::start_link::<Counting>(()).name("debugged");
-        let start = start.debug(Debug::Trace).debug(Debug::Log(1)).debug(Debug::Statistics);
+        let start = start
+            .debug(DebugOption::Trace)
+            .debug(DebugOption::Log(1))
+            .debug(DebugOption::Statistics);
         let server = start.await.unwrap();
         assert_eq!(req(server, 1).await, Ok(-1));
         assert!(printed.text().starts_with("*DBG* debugged got call Req(1)"));
