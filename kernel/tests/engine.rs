@@ -126,18 +126,6 @@ async fn shown(events: &mut UnboundedReceiver<Event>, wanted: &str) {
     panic!("the session ended before it showed {wanted:?}");
 }
 
-/// Waits until the process of that number, a child of this one, has died.
-async fn gone(number: &str) {
-    let state = || std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-    while state()
-        .rsplit(") ")
-        .next()
-        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 fn plain(error: &CellError) -> String {
     console::strip_ansi_codes(&error.traceback.join("\n")).into_owned()
 }
@@ -309,10 +297,10 @@ async fn a_host_that_dies_is_replaced() {
     assert!(error.evalue.contains("SIGSEGV"), "{}", error.evalue);
     let (error, _) = notebook.err("std::process::exit(3);").await;
     assert!(error.evalue.contains("exited with status 3"), "{}", error.evalue);
-    let ran = notebook
-        .ok("spawn(async { process::sleep(ms(100)).await; std::process::exit(0) }); std::process::id()")
+    notebook
+        .ok("spawn(async { process::sleep(ms(100)).await; std::process::exit(0) });")
         .await;
-    gone(&ran.result().unwrap()).await;
+    while notebook.events.recv().await.expect("the session goes on") != Event::HostGone {}
     let ran = notebook.ok("1").await;
     assert!(ran.stderr().contains("host died"), "{}", ran.stderr());
     notebook.close().await;
@@ -377,6 +365,7 @@ async fn a_session_compiles_no_dependency() {
 #[tokio::test]
 async fn a_cell_that_cannot_be_interrupted_is_explained_and_waits_for_no_shutdown() {
     let mut notebook = Notebook::open();
+    notebook.ok("1").await;
     let Notebook { engine, events, .. } = &mut notebook;
     let forever = engine.execute(CellId(9), 9, "println!(\"here\"); unsafe { loop {} }".to_owned());
     let closing = async {

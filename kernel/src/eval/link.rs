@@ -221,14 +221,15 @@ impl Link {
         while let Ok(Some(message)) = frame::read::<ToKernel>(&mut connection) {
             self.heard(message, generation);
         }
-        // Nobody listens any more only when the kernel is ending.
-        let _ = self.shared.events.send(Event::HostGone);
         let mut state = self.state();
         if state.generation == generation {
             state.host = None;
             state.died = true;
             self.shared.changed.notify_all();
         }
+        drop(state);
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.shared.events.send(Event::HostGone);
     }
 
     fn serve_stderr(&self, mut connection: UnixStream) {
