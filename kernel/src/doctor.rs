@@ -167,7 +167,7 @@ fn check_cell() -> Finding {
         let started = Instant::now();
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
         let engine = Engine::start(EngineOptions::default(), sender);
-        let outcome = engine.execute(CellId(1), 1, "1 + 1".to_owned()).await;
+        let outcome = engine.execute(CellId(1), None, 1, "1 + 1".to_owned()).await;
         let seconds = started.elapsed().as_secs_f64();
         engine.shutdown().await;
         let mut shown = None;

@@ -54,7 +54,8 @@ impl Notebook {
     async fn run(&mut self, code: &str) -> Ran {
         self.cells += 1;
         let count = u32::try_from(self.cells).unwrap();
-        let outcome = self.engine.execute(CellId(self.cells), count, code.to_owned()).await;
+        let cell = CellId(self.cells);
+        let outcome = self.engine.execute(cell, None, count, code.to_owned()).await;
         let mut events = Vec::new();
         while let Ok(event) = self.events.try_recv() {
             events.push(event);
@@ -145,7 +146,7 @@ async fn values_are_shown_and_kept() {
     let ran = notebook.ok("()").await;
     assert_eq!(ran.result(), None);
     let ran = notebook.ok("struct Opaque; Opaque").await;
-    assert!(ran.result().unwrap().ends_with("Opaque"));
+    assert!(ran.result().unwrap().starts_with("Opaque: "));
     notebook.close().await;
 }
 
@@ -261,7 +262,7 @@ async fn an_interrupt_stops_the_compiler() {
             .success()
     );
     let code = format!("const TEXT: &str = include_str!({:?}); TEXT.len()", pipe);
-    let compiling = notebook.engine.execute(CellId(101), 3, code);
+    let compiling = notebook.engine.execute(CellId(101), None, 3, code);
     let interrupting = async {
         // It opens as soon as rustc reads.
         let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
@@ -367,7 +368,7 @@ async fn a_cell_that_cannot_be_interrupted_is_explained_and_waits_for_no_shutdow
     let mut notebook = Notebook::open();
     notebook.ok("1").await;
     let Notebook { engine, events, .. } = &mut notebook;
-    let forever = engine.execute(CellId(9), 9, "println!(\"here\"); unsafe { loop {} }".to_owned());
+    let forever = engine.execute(CellId(9), None, 9, "println!(\"here\"); unsafe { loop {} }".to_owned());
     let closing = async {
         shown(events, "here").await;
         engine.interrupt();

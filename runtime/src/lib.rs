@@ -144,6 +144,7 @@ pub mod __private {
     #[cfg(rust_analyzer)]
     pub use crate::analyzer::any;
     pub use crate::census::{Census, census};
+    pub use crate::kino::handles::short_type_name;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
     pub use crate::threads::OwnThread;

@@ -52,6 +52,8 @@ struct State {
     died: bool,
     /// The cell that began last.
     cell: Option<u64>,
+    /// What the front end calls it.
+    notebook_cell: Option<String>,
     begun: bool,
     replaced: Option<Replaced>,
     outcome: Option<CellEnd>,
@@ -99,7 +101,7 @@ impl Link {
 
     /// Tells the host that `cell` begins, and waits until its outputs go there. Returns the evaluator
     /// that died since the last cell.
-    pub(super) fn begin(&self, cell: u64) -> Option<Replaced> {
+    pub(super) fn begin(&self, cell: u64, notebook_cell: Option<&str>) -> Option<Replaced> {
         let mut state = self.state();
         let processes = state.processes;
         let host = state.host.take();
@@ -107,11 +109,12 @@ impl Link {
             host,
             generation: state.generation,
             cell: Some(cell),
+            notebook_cell: notebook_cell.map(str::to_owned),
             processes,
             died: state.died,
             ..State::default()
         };
-        send(&mut state, &ToHost::Begin { cell });
+        tell_of_cell(&mut state);
         while state.host.is_some() && !state.begun {
             state = self.wait(state);
         }
@@ -213,9 +216,7 @@ impl Link {
             let mut state = self.state();
             state.generation += 1;
             state.host = Some(writer);
-            if let Some(cell) = state.cell {
-                send(&mut state, &ToHost::Begin { cell });
-            }
+            tell_of_cell(&mut state);
             state.generation
         };
         while let Ok(Some(message)) = frame::read::<ToKernel>(&mut connection) {
@@ -345,6 +346,14 @@ impl Link {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the host which cell begins.
+fn tell_of_cell(state: &mut State) {
+    if let Some(cell) = state.cell {
+        let notebook_cell = state.notebook_cell.clone();
+        send(state, &ToHost::Begin { cell, notebook_cell });
     }
 }
 

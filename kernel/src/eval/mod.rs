@@ -12,15 +12,18 @@
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
 //! - [`assist`]: completion and inspection, while a cell compiles or runs.
-//! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell.
-//! - [`interrupt`]: stopping a compiler.
+//! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell; [`mistakes`] is what is
+//!   added where notebooks differ from other programs.
+//! - [`building`], [`interrupt`]: telling what is compiled, and stopping the compiler.
 
 mod assist;
+mod building;
 mod environment;
 mod event;
 mod interrupt;
 mod link;
 mod locate;
+mod mistakes;
 mod outcome;
 mod redefine;
 mod report;
@@ -72,6 +75,8 @@ pub(crate) struct Engine {
 /// What the session's thread is to do.
 struct Job {
     cell: CellId,
+    /// What the front end calls the cell, the same each time it is run.
+    notebook_cell: Option<String>,
     count: u32,
     code: String,
     answer: oneshot::Sender<Outcome>,
@@ -128,8 +133,15 @@ impl Engine {
         }
     }
 
-    /// Runs one cell. All events of the cell itself are on the channel when this returns.
-    pub(crate) async fn execute(&self, cell: CellId, execution_count: u32, code: String) -> Outcome {
+    /// Runs one cell. All events of the cell itself are on the channel when this returns. `notebook_cell` is what the
+    /// front end calls the cell: by it is known that a cell is run again.
+    pub(crate) async fn execute(
+        &self,
+        cell: CellId,
+        notebook_cell: Option<String>,
+        execution_count: u32,
+        code: String,
+    ) -> Outcome {
         {
             let mut state = self.control.state();
             if state.closing {
@@ -141,6 +153,7 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         let sent = self.jobs.send(Job {
             cell,
+            notebook_cell,
             count: execution_count,
             code,
             answer,
@@ -226,6 +239,7 @@ impl Engine {
         let (answer, _) = oneshot::channel();
         let _ = self.jobs.send(Job {
             cell: CellId(0),
+            notebook_cell: None,
             count: 0,
             code: String::new(),
             answer,
@@ -288,7 +302,7 @@ impl Worker {
                 (Ok(()), Some(_)) if self.control.state().interrupted => outcome::interrupted(),
                 (Ok(()), Some(session)) => {
                     let control = Arc::clone(&self.control);
-                    session.execute(job.cell, job.count, &job.code, &|| control.state().interrupted)
+                    session.execute(&job, &|| control.state().interrupted)
                 }
             };
             // Nobody waits any more if the kernel is ending.

@@ -4,6 +4,7 @@ use console::Style;
 use evcxr::CompilationError;
 
 use super::CellError;
+use super::mistakes::{self, Fates, Mistake};
 use super::rewrite::{Position, Rewritten};
 
 /// A piece of source to point at.
@@ -16,7 +17,12 @@ struct Mark {
 }
 
 /// Describes what rustc said about a cell; none if it said nothing that is an error.
-pub(super) fn compile_errors(errors: &[CompilationError], code: &Rewritten, count: u32) -> Option<CellError> {
+pub(super) fn compile_errors(
+    errors: &[CompilationError],
+    code: &Rewritten,
+    count: u32,
+    fates: &Fates,
+) -> Option<CellError> {
     let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
     let first = errors.first()?;
     let mut traceback = Vec::new();
@@ -24,11 +30,15 @@ pub(super) fn compile_errors(errors: &[CompilationError], code: &Rewritten, coun
         if !traceback.is_empty() {
             traceback.push(String::new());
         }
-        traceback.extend(compile_error(error, code, count));
+        match mistake(error, code) {
+            Some(mistake) => traceback.extend(not_kept(&mistake, code, count)),
+            None => traceback.extend(compile_error(error, code, count, fates)),
+        }
     }
-    let evalue = match first.code() {
-        Some(code) => format!("{} [{code}]", first.message()),
-        None => first.message(),
+    let evalue = match (first.code(), mistake(first, code)) {
+        (_, Some(mistake)) => mistake.message,
+        (Some(code), None) => format!("{} [{code}]", first.message()),
+        (None, None) => message(first),
     };
     Some(CellError {
         ename: "CompileError".to_owned(),
@@ -37,12 +47,67 @@ pub(super) fn compile_errors(errors: &[CompilationError], code: &Rewritten, coun
     })
 }
 
-fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<String> {
+/// What rustc says; or what evcxr or cargo say of a command, as far as it helps.
+fn message(error: &CompilationError) -> String {
+    let said = error.message();
+    if !error.json.is_null() {
+        return said;
+    }
+    if let Some(command) = said.strip_prefix("Unrecognised command ") {
+        return format!("there is no command `{command}`; `:help` tells of all");
+    }
+    let noise = [
+        "Updating ",
+        "Blocking waiting",
+        "Locking ",
+        "As a reminder, you're using offline mode",
+    ];
+    let lines = said
+        .lines()
+        .filter(|line| !noise.iter().any(|start| line.trim_start().starts_with(start)));
+    // A manifest in the session's directory is none that the reader has written.
+    let lines = lines.filter(|line| !line.contains("failed to parse manifest") && !line.trim().is_empty());
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect();
+    let lines = lines.join("\n");
+    let mut text = lines.trim_start_matches("Caused by:\n").trim_start().to_owned();
+    if said.contains("offline mode") {
+        text.push_str("\n`:offline 0` before it lets cargo ask the network");
+    }
+    if text.is_empty() {
+        text = "there was no compile error yet".to_owned();
+    }
+    text
+}
+
+/// What evcxr has to say about a variable.
+fn mistake(error: &CompilationError, code: &Rewritten) -> Option<Mistake> {
+    // rustc's own words have JSON.
+    let said = error.json.is_null().then(|| error.message())?;
+    mistakes::of_sentence(&said, code.source())
+}
+
+/// Describes the error of a cell that keeps what cannot be kept.
+pub(super) fn cannot_be_kept(mistake: &Mistake, code: &Rewritten, count: u32) -> CellError {
+    CellError {
+        ename: "CompileError".to_owned(),
+        evalue: mistake.message.clone(),
+        traceback: not_kept(mistake, code, count),
+    }
+}
+
+fn not_kept(mistake: &Mistake, code: &Rewritten, count: u32) -> Vec<String> {
+    let place = mistake.place.map(|place| (count, place, code.source()));
+    let mut lines = at_place("error", &mistake.message, place);
+    lines.extend(advised("help", &mistake.help));
+    lines
+}
+
+fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: &Fates) -> Vec<String> {
     let kind = match error.code() {
         Some(code) => format!("error[{code}]"),
         None => "error".to_owned(),
     };
-    let mut lines = vec![headline(&kind, &error.message())];
+    let mut lines = vec![headline(&kind, &message(error))];
     let mut marks: Vec<Mark> = Vec::new();
     for message in error.spanned_messages() {
         let Some(span) = &message.span else { continue };
@@ -69,19 +134,39 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32) -> Vec<
         lines.extend(snippet(code.source(), &marks));
     }
     for (level, text) in advice(error) {
-        let mut parts = text.lines();
-        let label = bold().apply_to(format!("{level}:"));
-        lines.push(format!(
-            "  {} {label} {}",
-            blue().apply_to("="),
-            parts.next().unwrap_or_default()
-        ));
-        lines.extend(parts.map(|part| format!("    {part}")));
+        lines.extend(advised(&level, &text));
+    }
+    if let Some(text) = mistakes::advice(error, fates) {
+        lines.extend(advised("notebook", &text));
     }
     lines
 }
 
-/// What rustc and evcxr add to an error: levels and texts.
+fn advised(level: &str, text: &str) -> Vec<String> {
+    let text = without_generated_places(text);
+    let mut parts = text.lines();
+    let label = bold().apply_to(format!("{level}:"));
+    let first = format!(
+        "  {} {label} {}",
+        blue().apply_to("="),
+        parts.next().unwrap_or_default()
+    );
+    std::iter::once(first)
+        .chain(parts.map(|part| format!("    {part}")))
+        .collect()
+}
+
+/// Types without the places in generated code that rustc names some by: `{async block@src/lib.rs:8:14: 8:19}`.
+fn without_generated_places(text: &str) -> String {
+    let mut pieces = text.split("@src/lib.rs:");
+    let mut without = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        without.push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':' || c == ' '));
+    }
+    without
+}
+
+/// What rustc adds to an error: levels and texts.
 fn advice(error: &CompilationError) -> Vec<(String, String)> {
     let mut advice = Vec::new();
     for child in error.json["children"].as_array().into_iter().flatten() {
@@ -98,9 +183,6 @@ fn advice(error: &CompilationError) -> Vec<(String, String)> {
             text.push_str(&format!(": `{suggestion}`"));
         }
         advice.push((level.to_owned(), text));
-    }
-    if let Some(hint) = error.evcxr_extra_hint() {
-        advice.push(("help".to_owned(), hint.replace("Evcxr", "cells")));
     }
     advice
 }
@@ -226,6 +308,12 @@ mod tests {
         let marks = [mark(4, 3..4, "no such sum", true), mark(1, 8..11, "due to this", false)];
         let expected = "  |\n1 | let ä: i32 = 1;\n  |        --- due to this\n...\n4 | ä + \"b\"\n  |   ^ no such sum";
         assert_eq!(plain(&snippet(source, &marks)), expected);
+    }
+
+    #[test]
+    fn places_in_generated_code_are_left_out_of_types() {
+        let text = "found `{async block@src/lib.rs:118:14: 118:19}`, not {closure@src/lib.rs:1:2: 1:3}";
+        assert_eq!(without_generated_places(text), "found `{async block}`, not {closure}");
     }
 
     #[test]

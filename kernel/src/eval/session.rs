@@ -11,13 +11,15 @@ use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs}
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::assist::{Assist, Change};
+use super::assist::{Assist, Change, commands};
+use super::building;
 use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
 use super::locate::Listings;
+use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
-use super::rewrite::{Cell, Request, adds_dependencies, request, rewrite, split};
-use super::{CellId, Event, MimeBundle, Outcome, StreamName, outcome, report};
+use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, request, rewrite, split};
+use super::{CellId, Event, Job, MimeBundle, Outcome, StreamName, outcome, report};
 use crate::cache::{Packages, Prepared, SessionDir};
 
 /// The names that every cell has, and an `.await` and a `?`, which switch evcxr to compiling cells
@@ -47,6 +49,7 @@ pub(super) struct Session {
     link: Link,
     listings: Listings,
     definitions: Definitions,
+    fates: Fates,
     assist: Assist,
     packages: Packages,
     events: UnboundedSender<Event>,
@@ -86,6 +89,7 @@ impl Session {
             link,
             listings,
             definitions: Definitions::default(),
+            fates: Fates::default(),
             assist,
             packages,
             events,
@@ -119,7 +123,9 @@ impl Session {
     }
 
     /// Runs a cell. `interrupted` tells whether it is to end.
-    pub(super) fn execute(&mut self, cell: CellId, count: u32, code: &str, interrupted: &dyn Fn() -> bool) -> Outcome {
+    pub(super) fn execute(&mut self, job: &Job, interrupted: &dyn Fn() -> bool) -> Outcome {
+        let Job { cell, count, code, .. } = job;
+        let (cell, count) = (*cell, *count);
         let CellId(id) = cell;
         if request(code) == Some(Request::Restart) {
             self.replace_host();
@@ -132,6 +138,7 @@ impl Session {
             mut notes,
             needs_types,
             commands,
+            help,
         } = rewrite(code, plan.edits);
         if needs_types || commands {
             self.see();
@@ -143,7 +150,7 @@ impl Session {
         }
         let variables = self.variables();
         self.listings.begin(id, count, code.clone());
-        if let Some(replaced) = self.link.begin(id) {
+        if let Some(replaced) = self.link.begin(id, job.notebook_cell.as_deref()) {
             notes.push(outcome::evaluator_died_before(&replaced));
         }
         for note in notes {
@@ -151,7 +158,18 @@ impl Session {
         }
 
         self.assist.begin(reader_code);
-        let result = self.evcxr.execute(&(code.text().to_owned() + &plan.suffix + &suffix));
+        if help {
+            let data = MimeBundle::from_iter([("text/plain".to_owned(), Value::String(commands::help()))]);
+            // Nobody listens any more only when the kernel is ending.
+            let _ = self.events.send(Event::Result { cell, data });
+        }
+        let text = code.text().to_owned() + &plan.suffix + &suffix;
+        let result = if adds_dependencies(reader_code) {
+            let (link, crate_dir) = (&self.link, self.dir.crate_dir());
+            building::told(link, &crate_dir, || self.evcxr.execute(&text))
+        } else {
+            self.evcxr.execute(&text)
+        };
         let Ending {
             outcome: end,
             processes,
@@ -167,6 +185,14 @@ impl Session {
             self.assist.set_packages(self.packages.changed(), false);
         }
         self.assist.end(change);
+        let ended_well = result.is_ok() && end.as_ref().is_none_or(|end| *end == CellEnd::Done);
+        let fate = match &result {
+            Ok(_) if ended_well => Fate::Moved(count),
+            Ok(_) => Fate::Lost(count),
+            Err(Error::SubprocessTerminated(_)) => Fate::Gone,
+            Err(_) => Fate::Redefined,
+        };
+        self.note_fates(&variables, fate, &code, (!ended_well).then_some(count));
         match result {
             Ok(outputs) => {
                 self.definitions = plan.then;
@@ -183,19 +209,42 @@ impl Session {
                 outcome::host_died(&status, &variables, processes)
             }
             Err(_) if interrupted() => outcome::interrupted(),
-            Err(Error::CompilationErrors(errors)) => match report::compile_errors(&errors, &code, count) {
+            Err(Error::CompilationErrors(errors)) => match report::compile_errors(&errors, &code, count, &self.fates) {
                 Some(error) => Outcome::Error(error),
                 None => outcome::failed(
                     "CompileError",
                     "the cell does not compile, and rustc does not say why".to_owned(),
                 ),
             },
-            Err(error) => outcome::failed("CompileError", error.to_string().replace("evcxr", "the session")),
+            Err(error) => {
+                let text = error.to_string();
+                match mistakes::of_sentence(&text, code.source()) {
+                    Some(mistake) => Outcome::Error(report::cannot_be_kept(&mistake, &code, count)),
+                    None => outcome::failed("CompileError", text.replace("evcxr", "the session")),
+                }
+            }
         }
+    }
+
+    /// Remembers what became of the variables that were there `before`, and of those that the cell was to make.
+    fn note_fates(&mut self, before: &[String], fate: Fate, code: &Rewritten, failed: Option<u32>) {
+        let now = self.variables();
+        let missing = |name: &String| !now.contains(name);
+        if let Some(count) = failed {
+            let bound = mistakes::bound(code.source()).into_iter();
+            self.fates.note(bound.filter(missing), Fate::NeverMade(count));
+        }
+        self.fates
+            .note(before.iter().filter(|name| missing(name)).cloned(), fate);
+        self.fates.forget(&now);
     }
 
     /// Shows what evcxr's commands say.
     fn show(&self, cell: CellId, outputs: EvalOutputs) {
+        if let Some(time) = outputs.timing {
+            self.link
+                .print(StreamName::Stderr, format!("compiled and ran in {time:.2?}\n"));
+        }
         if outputs.is_empty() {
             return;
         }
@@ -230,7 +279,7 @@ impl Session {
             return lost;
         }
         let forget: String = lost.iter().map(|name| format!("std::mem::forget({name});")).collect();
-        self.link.begin(OWN_CELL);
+        self.link.begin(OWN_CELL, None);
         let forgotten = self.evcxr.execute(&forget);
         self.link.end(OWN_CELL);
         if forgotten.is_err() {
@@ -253,6 +302,8 @@ impl Session {
 
     /// Ends the host, if it has not died, and starts a new one.
     fn replace_host(&mut self) {
+        let variables = self.variables();
+        self.fates.note(variables, Fate::Gone);
         // evcxr's own `:restart` keeps the names of variables whose values are gone. When it finds the
         // host dead, it forgets them.
         let host = self.host();
@@ -305,7 +356,7 @@ fn set_up(
         dir.crate_dir().join("Cargo.lock"),
     )
     .context("the prepared lock file cannot be copied")?;
-    link.begin(OWN_CELL);
+    link.begin(OWN_CELL, None);
     context.eval_with_state(PRELUDE, state).map_err(refused)?;
     link.end(OWN_CELL);
 

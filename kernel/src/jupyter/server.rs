@@ -279,7 +279,8 @@ impl Server {
             self.sockets.iopub.publish(Some(&parent), content);
         }
         let (engine, code) = (self.engine.clone(), request.code.clone());
-        let outcome = Box::pin(async move { engine.execute(cell, execution_count, code).await });
+        let notebook_cell = asked.message.metadata["cellId"].as_str().map(str::to_owned);
+        let outcome = Box::pin(async move { engine.execute(cell, notebook_cell, execution_count, code).await });
         self.running = Some(Running {
             expressions: Expressions::of(&request),
             asked,
@@ -304,7 +305,7 @@ impl Server {
                 running.cell = cell;
                 self.routing.rename(cell);
                 let engine = self.engine.clone();
-                running.outcome = Box::pin(async move { engine.execute(cell, 0, code).await });
+                running.outcome = Box::pin(async move { engine.execute(cell, None, 0, code).await });
                 return Then::Continue;
             }
         };

@@ -53,8 +53,10 @@ macro_rules! __show {
         match $value {
             ref value => {
                 #[allow(unused_imports)]
-                use $crate::__cell::{AsDebug as _, AsNothing as _, AsRich as _, AsTypeName as _};
-                (&&&&$crate::__cell::Shown(value)).show()
+                use $crate::__cell::{
+                    AsDebug as _, AsFuture as _, AsIterator as _, AsNothing as _, AsRich as _, AsTypeName as _,
+                };
+                (&&&&&&$crate::__cell::Shown(value)).show()
             }
         }
     };

@@ -1,12 +1,13 @@
 //! How the value of a cell's last expression is shown.
 //!
-//! By the first of these that the value's type allows: not at all (it is `()`), its own [`Render`],
-//! `Debug`, the name of its type. The choice is made at compile time by autoref: method lookup tries
-//! the type with the most references first, so each way is a trait for one reference less than the
-//! way before it.
+//! By the first of these that the value's type allows: not at all (it is `()`), its own [`Render`], as a future that did not run, as an iterator that did not run, `Debug`, the name of its type.
+//! The choice is made at compile time by autoref: method lookup tries the type with the most references first, so each way
+//! is a trait for one reference less than the way before it.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Write as _};
+use std::future::IntoFuture;
 
+use runtime::__private::short_type_name;
 use runtime::kino::{Bundle, Render};
 
 use crate::host::Host;
@@ -20,7 +21,7 @@ pub trait AsNothing {
     fn show(&self) {}
 }
 
-impl AsNothing for &&&Shown<'_, ()> {}
+impl AsNothing for &&&&&Shown<'_, ()> {}
 
 /// Values that say how they look.
 pub trait AsRich {
@@ -28,12 +29,48 @@ pub trait AsRich {
     fn show(&self);
 }
 
-impl<T: Render + ?Sized> AsRich for &&Shown<'_, T> {
+impl<T: Render + ?Sized> AsRich for &&&&Shown<'_, T> {
     fn show(&self) {
         let bundle = self.0.render();
         if !bundle.is_empty() {
             send(bundle);
         }
+    }
+}
+
+/// Values that have to be awaited.
+pub trait AsFuture {
+    /// Says so.
+    fn show(&self);
+}
+
+impl<T: IntoFuture> AsFuture for &&&Shown<'_, T> {
+    fn show(&self) {
+        let output = short_type_name::<T::Output>();
+        text(match output.as_str() {
+            "()" => "a future that did not run: nobody awaits it. `.await` runs it".to_owned(),
+            output => {
+                format!("a future that did not run: nobody awaits it. `.await` runs it and gives its value: {output}")
+            }
+        });
+    }
+}
+
+/// Values that give others, one after the other.
+pub trait AsIterator {
+    /// Shows the value, and says how to see what it gives.
+    fn show(&self);
+}
+
+impl<T: Iterator + Debug> AsIterator for &&Shown<'_, T> {
+    fn show(&self) {
+        let value = readable(self.0);
+        text(if std::any::type_name::<T>().starts_with("core::ops::range::") {
+            value
+        } else {
+            let item = short_type_name::<T::Item>();
+            format!("{value}\nan iterator of {item} that did not run; `.collect::<Vec<_>>()` gives all that it gives")
+        });
     }
 }
 
@@ -45,7 +82,7 @@ pub trait AsDebug {
 
 impl<T: Debug + ?Sized> AsDebug for &Shown<'_, T> {
     fn show(&self) {
-        text(readable(format!("{:?}", self.0), &|| format!("{:#?}", self.0)));
+        text(readable(self.0));
     }
 }
 
@@ -57,7 +94,12 @@ pub trait AsTypeName {
 
 impl<T: ?Sized> AsTypeName for Shown<'_, T> {
     fn show(&self) {
-        text(std::any::type_name::<T>().to_owned());
+        let name = short_type_name::<T>();
+        text(if name.contains("{{closure}}") {
+            "a closure; call it with its arguments in parentheses".to_owned()
+        } else {
+            format!("{name}: a value without `Debug`; `#[derive(Debug)]` on its type shows what is in it")
+        });
     }
 }
 
@@ -67,13 +109,52 @@ const WIDE: usize = 100;
 /// More lines than these are worse than one long one.
 const TALL: usize = 60;
 
-/// A value on one line, or spread over several if it is long.
-fn readable(line: String, spread: &dyn Fn() -> String) -> String {
+/// More characters than these nobody reads.
+const LONG: usize = 10_000;
+
+/// A value on one line, or spread over several if it is long; what is very long is cut.
+fn readable(value: &(impl Debug + ?Sized)) -> String {
+    let (line, is_whole) = written(format_args!("{value:?}"));
+    if !is_whole {
+        return format!("{line} …\ncut after {LONG} characters; `println!(\"{{:?}}\", …)` prints all");
+    }
     if line.chars().count() <= WIDE {
         return line;
     }
-    let lines = spread();
-    if lines.lines().count() <= TALL { lines } else { line }
+    let (lines, is_whole) = written(format_args!("{value:#?}"));
+    if is_whole && lines.lines().count() <= TALL {
+        lines
+    } else {
+        line
+    }
+}
+
+/// The first characters of what is formatted, and whether that is all.
+fn written(arguments: fmt::Arguments<'_>) -> (String, bool) {
+    let mut start = Start::default();
+    // The rest of a value that is too long is not formatted at all.
+    let is_whole = start.write_fmt(arguments).is_ok();
+    (start.text, is_whole)
+}
+
+/// Takes the first [`LONG`] characters.
+#[derive(Default)]
+struct Start {
+    text: String,
+    length: usize,
+}
+
+impl fmt::Write for Start {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if self.length == LONG {
+                return Err(fmt::Error);
+            }
+            self.text.push(c);
+            self.length += 1;
+        }
+        Ok(())
+    }
 }
 
 fn text(text: String) {
@@ -82,4 +163,19 @@ fn text(text: String) {
 
 fn send(bundle: Bundle) {
     Host::get().result(bundle);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_spread_and_what_is_very_long_is_cut() {
+        assert_eq!(readable(&[1, 2]), "[1, 2]");
+        let long = ["a".repeat(60), "b".repeat(60)];
+        assert_eq!(readable(&long), format!("{long:#?}"));
+        let cut = readable(&vec![7; 1_000_000]);
+        assert!(cut.starts_with("[7, 7") && cut.contains("cut after 10000 characters"));
+        assert!(cut.len() < LONG + 100);
+    }
 }

@@ -35,6 +35,8 @@ pub enum ToHost {
     Begin {
         /// The cell.
         cell: u64,
+        /// What the front end calls the cell of the notebook, the same each time it is run.
+        notebook_cell: Option<String>,
     },
     /// The cell came to its end, in whichever way: flush what it wrote.
     End {

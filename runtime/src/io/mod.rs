@@ -149,6 +149,12 @@ pub trait Device: Any + Send + Sync {
     fn clear(&self, wait: bool) {
         let _ = wait;
     }
+
+    /// Takes charge of a supervisor: whoever is behind the device stops it when its children are not wanted any more, as
+    /// a notebook does when a cell is run again. Unless this is written, nobody does.
+    fn adopt(&self, supervisor: Pid) {
+        let _ = supervisor;
+    }
 }
 
 /// Begins a process that is an I/O device, and can be a [group leader](crate::process::set_group_leader).
@@ -241,6 +247,11 @@ pub fn clear(wait: bool) {
 /// Has a device do something with a comm.
 pub(crate) fn comm(device: Pid, action: comm::Action) -> std::io::Result<()> {
     device_of(device).1.comm(action)
+}
+
+/// Has the device behind a group leader take charge of a supervisor.
+pub(crate) fn adopt(leader: Pid, supervisor: Pid) {
+    device_of(leader).1.adopt(supervisor);
 }
 
 fn leader() -> Arc<dyn Device> {

@@ -25,20 +25,24 @@
 //! - [`markdown`] and [`html`]: text with markup.
 //! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
 //! - [`settle`]: waits until what processes show has come to rest.
+//! - [`start_child`]: processes that end when their cell is run again.
 //! - [`comm`]: channels to scripts and widgets in the front end.
 //! - [`Render`]: implement it for your own types.
 //!
 //! The vocabulary is that of Livebook's Kino.
 
 mod bundle;
+mod children;
 pub mod comm;
 mod display;
 mod formatted;
+pub(crate) mod handles;
 pub mod process;
 mod settle;
 mod xml;
 
 pub use bundle::Bundle;
+pub use children::start_child;
 pub use display::{DisplayHandle, display};
 pub use formatted::{Html, Markdown, html, markdown};
 pub use settle::settle;

@@ -6,6 +6,7 @@ use super::{Completion, Completions};
 const COMMANDS: [(&str, &str); 16] = [
     (":clear", "forget all that was defined"),
     (":dep", "add a dependency: :dep name = \"1\""),
+    (":doc", "show the documentation of a name"),
     (":env", "set an environment variable"),
     (":explain", "explain the last compile error"),
     (":help", "tell of all commands"),
@@ -15,12 +16,18 @@ const COMMANDS: [(&str, &str); 16] = [
     (":opt", "set the level of optimisation"),
     (":restart", "begin a new host; definitions stay"),
     (":show_deps", "tell of the dependencies"),
-    (":timing", "tell how long a cell takes"),
-    (":toolchain", "set the toolchain"),
+    (":timing", "tell how long each cell takes, until it is said again"),
     (":type", "tell the type of a variable"),
     (":vars", "tell of the variables and their types"),
     (":version", "the version of the evaluator"),
 ];
+
+/// Tells of all commands.
+pub(in crate::eval) fn help() -> String {
+    let lines = COMMANDS.map(|(name, purpose)| format!("{name:<17} {purpose}"));
+    lines.join("\n")
+        + "\n\nCommands stand on lines of their own, before the code of a cell. `!` before a line runs it in a shell."
+}
 
 /// The commands that can stand at byte `at`; `None` if no command can.
 pub(super) fn complete(code: &str, at: usize) -> Option<Completions> {

@@ -6,7 +6,7 @@
 //! interactive clients ask for, since it takes memory and a few seconds of one core.
 
 mod analyzer;
-mod commands;
+pub(super) mod commands;
 mod project;
 mod scope;
 

@@ -31,6 +31,8 @@ pub(crate) struct Cell {
     pub(crate) needs_types: bool,
     /// Whether evcxr is told something, which may change what the cell is compiled with.
     pub(crate) commands: bool,
+    /// Whether the reader asks what commands there are.
+    pub(crate) help: bool,
 }
 
 /// What a cell asks to be done before its code runs.
@@ -56,6 +58,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
     let mut needs_types = false;
     let mut commands = false;
+    let mut help = false;
     for line in command_lines(code) {
         commands |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
@@ -63,8 +66,12 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
                 edits.push(Edit::replace(line, "//"));
             }
-            Command::Quit => {
-                notes.push("`:quit` would end the kernel; shut it down from the front end".to_owned());
+            Command::Refused(why) => {
+                notes.push(format!("{why}\n"));
+                edits.push(Edit::replace(line, "//"));
+            }
+            Command::Help => {
+                help = true;
                 edits.push(Edit::replace(line, "//"));
             }
             Command::Before(_) => edits.push(Edit::replace(line, "//")),
@@ -89,6 +96,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         notes,
         needs_types,
         commands,
+        help,
     }
 }
 
@@ -111,7 +119,9 @@ fn command_lines(code: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
 enum Command<'a> {
     /// `:dep` for something that every cell has.
     BuiltIn(&'a str),
-    Quit,
+    /// One of evcxr's that has no place here, and why.
+    Refused(&'static str),
+    Help,
     /// Something that the session does itself, before evcxr sees the cell.
     Before(Request),
     Other,
@@ -129,12 +139,33 @@ impl Command<'_> {
                     Command::Other
                 }
             }
-            Some(":quit") => Command::Quit,
+            Some(":help") => Command::Help,
+            Some(name) if let Some(why) = refusal(name) => Command::Refused(why),
             Some(":clear") => Command::Before(Request::Clear),
             Some(":restart") => Command::Before(Request::Restart),
             _ => Command::Other,
         }
     }
+}
+
+/// What is said of those commands of evcxr's, or of others, that something else replaces.
+fn refusal(name: &str) -> Option<&'static str> {
+    Some(match name {
+        ":quit" => "`:quit` would end the kernel; shut it down from the front end",
+        ":time" => "`:timing` tells how long each cell takes, until it is said again",
+        ":last_error" => "`:explain` explains the last compile error; `:last_error_json` gives it as JSON",
+        ":fmt" => "values are shown by `kino::Render` or `Debug`; implement one of them",
+        ":efmt" => "an error that ends a cell is shown by `Debug`",
+        ":types" => "`:type NAME` tells the type of a variable, `:vars` those of all",
+        ":preserve_vars_on_panic" => "a panic always leaves the variables that were not moved into the cell",
+        ":toolchain" => {
+            "cells are compiled by the toolchain that the runtime was built with; `crabtree doctor` tells which"
+        }
+        ":allow_static_linking" | ":sccache" | ":cache" | ":clear_cache" => {
+            "dependencies are built once for a session, and linked so that all cells share them; there is nothing to set"
+        }
+        _ => return None,
+    })
 }
 
 /// Has the value of a trailing expression shown.

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use crabtree_link::{CellEnd, ToKernel};
-use runtime::process;
+use runtime::{process, supervisor};
 
 use crate::host::Host;
 pub(crate) use keeper::Evaluator;
@@ -57,6 +57,7 @@ impl Runtime {
         let slot = &mut output;
         // From here on the type of the future does not matter, so that a cell compiles little.
         evaluate(Box::pin(async move {
+            end_children().await;
             let given = future.await;
             let failed = given.is_failure();
             *slot = Some(given);
@@ -85,6 +86,14 @@ fn evaluate(future: CellFuture<'_>) {
     host.send(&ToKernel::Outcome { cell, end });
     if let Some(payload) = unwinding {
         resume_unwind(payload);
+    }
+}
+
+/// Ends the children that the cell started when it ran before.
+async fn end_children() {
+    for supervisor in Host::get().take_children() {
+        // It may have ended by itself, and then there is nothing to end.
+        let _ = supervisor::stop(supervisor).await;
     }
 }
 

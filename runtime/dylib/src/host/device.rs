@@ -4,6 +4,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crabtree_link::{Answer, ToKernel};
+use runtime::Pid;
 use runtime::io::{Cut, Device, Display, Get, Getting, Stream};
 use runtime::kino::{Bundle, comm};
 
@@ -14,16 +15,19 @@ use super::Host;
 pub(super) struct CellDevice {
     host: &'static Host,
     cell: u64,
+    /// What the front end calls the cell.
+    notebook_cell: Option<String>,
     /// What the user typed and nobody has read.
     rest: Arc<Mutex<Vec<u8>>>,
 }
 
 impl CellDevice {
     /// The device of a cell.
-    pub(super) fn of(host: &'static Host, cell: u64) -> CellDevice {
+    pub(super) fn of(host: &'static Host, cell: u64, notebook_cell: Option<String>) -> CellDevice {
         CellDevice {
             host,
             cell,
+            notebook_cell,
             rest: Arc::default(),
         }
     }
@@ -63,6 +67,12 @@ impl Device for CellDevice {
 
     fn comm(&self, action: comm::Action) -> Result<()> {
         self.host.comms.act(self.host, self.cell, action)
+    }
+
+    fn adopt(&self, supervisor: Pid) {
+        if let Some(cell) = &self.notebook_cell {
+            self.host.adopt(cell, supervisor);
+        }
     }
 
     fn clear(&self, wait: bool) {

@@ -14,7 +14,7 @@ mod stdin;
 #[path = "no_stdin.rs"]
 mod stdin;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -57,8 +57,12 @@ struct State {
     cell: Option<u64>,
     /// Its device.
     device: Option<Pid>,
+    /// What the front end calls it.
+    notebook_cell: Option<String>,
     /// Cells that are to be interrupted.
     interrupted: HashSet<u64>,
+    /// Supervisors of processes that end when their cell is run again.
+    children: HashMap<String, Vec<Pid>>,
 }
 
 impl Host {
@@ -143,6 +147,28 @@ impl Host {
         self.stdin.begin(cell);
     }
 
+    /// Takes charge of the supervisor of a cell's children.
+    pub(crate) fn adopt(&self, notebook_cell: &str, supervisor: Pid) {
+        let mut state = self.state();
+        state
+            .children
+            .entry(notebook_cell.to_owned())
+            .or_default()
+            .push(supervisor);
+    }
+
+    /// The supervisors of those children that the running cell has from when it ran before; they are not kept.
+    pub(crate) fn take_children(&self) -> Vec<Pid> {
+        let mut state = self.state();
+        let State {
+            notebook_cell,
+            children,
+            ..
+        } = &mut *state;
+        let cell = notebook_cell.as_ref();
+        cell.and_then(|cell| children.remove(cell)).unwrap_or_default()
+    }
+
     /// The code of a cell has ended.
     pub(crate) fn code_ended(&self) {
         self.stdin.end();
@@ -207,7 +233,7 @@ impl Host {
     fn obey(&'static self, mut link: UnixStream) {
         while let Ok(Some(message)) = frame::read::<ToHost>(&mut link) {
             match message {
-                ToHost::Begin { cell } => self.begin(cell),
+                ToHost::Begin { cell, notebook_cell } => self.begin(cell, notebook_cell),
                 ToHost::End { cell } => {
                     self.capture.barrier(cell);
                     self.send(&ToKernel::Ended {
@@ -241,12 +267,13 @@ impl Host {
         runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
 
-    fn begin(&'static self, cell: u64) {
-        let device = process_io::device(Arc::new(CellDevice::of(self, cell)));
+    fn begin(&'static self, cell: u64, notebook_cell: Option<String>) {
+        let device = process_io::device(Arc::new(CellDevice::of(self, cell, notebook_cell.clone())));
         let replaced = self.evaluator.begin(device);
         let mut state = self.state();
         state.cell = Some(cell);
         state.device = Some(device);
+        state.notebook_cell = notebook_cell;
         state.interrupted.retain(|&other| other >= cell);
         drop(state);
         self.begun.notify_all();

@@ -1,0 +1,264 @@
+//! What values look like, what is said about mistakes, and how long the children of a cell live.
+
+mod common;
+
+use common::{Execution, Kernel, Message, Shell, execute_content, in_session};
+use serde_json::json;
+
+fn report(failed: &Execution) -> String {
+    let lines = failed.reply["traceback"].as_array().unwrap();
+    let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
+    console::strip_ansi_codes(&lines.join("\n")).into_owned()
+}
+
+/// A cell must fail, and its report say all of that.
+async fn check(kernel: &mut Kernel, code: &str, wanted: &[&str]) {
+    let failed = kernel.execute(code).await;
+    failed.error();
+    let report = report(&failed);
+    for wanted in wanted {
+        assert!(report.contains(wanted), "{code}: {wanted:?} is not in\n{report}");
+    }
+    for unwanted in ["evcxr", "Evcxr", "persist", "src/lib.rs"] {
+        assert!(!report.contains(unwanted), "{code}: {unwanted:?} is in\n{report}");
+    }
+}
+
+#[test]
+fn variables_that_cannot_be_kept_are_explained_where_they_are_bound() {
+    in_session(async |kernel| {
+        kernel
+            .run("let text = String::from(\"a b\"); async fn five() -> i32 { 5 }")
+            .await;
+        check(
+            kernel,
+            "1;\nlet view = text.as_str();",
+            &["`view` borrows", "2:5", ".to_owned()"],
+        )
+        .await;
+        check(
+            kernel,
+            "let add = |a: i32| a + 1;",
+            &["`add` is a closure", "1:5", "fn add(…)"],
+        )
+        .await;
+        check(
+            kernel,
+            "let later = five();",
+            &["`later` is a future", "let later = ….await;"],
+        )
+        .await;
+        check(
+            kernel,
+            "let it = vec![1].into_iter().map(|x| x + 1);",
+            &["no name", ".collect()"],
+        )
+        .await;
+        assert_eq!(kernel.value("text").await, "\"a b\"");
+    });
+}
+
+#[test]
+fn a_variable_that_is_gone_is_told_with_the_cell_that_took_it() {
+    in_session(async |kernel| {
+        kernel
+            .run("struct P { x: i32 } let moved = vec![1]; let p = P { x: 1 };")
+            .await;
+        let mover = kernel.run("drop(moved);").await.count();
+        check(
+            kernel,
+            "moved.len()",
+            &[
+                "cannot find value `moved`",
+                &format!("cell [{mover}] moved `moved` away"),
+            ],
+        )
+        .await;
+        let failed = kernel.execute("let never = 1; panic!(\"no\");").await;
+        let unmade = format!("cell [{}] was to make `never`, but failed", failed.count());
+        check(kernel, "never", &[&unmade]).await;
+        kernel.run("struct P { x: i64 }").await;
+        check(kernel, "p.x", &["`p` was lost, for its type has another definition"]).await;
+        kernel.run("let moved = vec![2]; let never = 3;").await;
+        assert_eq!(kernel.value("(moved, never)").await, "([2], 3)");
+    });
+}
+
+#[test]
+fn what_notebooks_get_wrong_gets_a_sentence_of_its_own() {
+    in_session(async |kernel| {
+        kernel.run("async fn five() -> i32 { 5 } let count = 5;").await;
+        check(
+            kernel,
+            "let n: i32 = five();",
+            &["expected `i32`, found future", "a future does nothing until"],
+        )
+        .await;
+        check(kernel, "five() + 1", &["a future does nothing until it is awaited"]).await;
+        check(
+            kernel,
+            "task::async_(async { 5 }) + 1",
+            &["a task gives its value when it is awaited"],
+        )
+        .await;
+        check(kernel, "let v = vec![1]; drop(v); v.len()", &["move a clone"]).await;
+        check(
+            kernel,
+            "let n = vec![1]; spawn(async { println!(\"{n:?}\") });",
+            &["write `async move`"],
+        )
+        .await;
+        check(kernel, "count += 1;", &["let mut count = count;"]).await;
+    });
+}
+
+#[test]
+fn values_say_what_they_are_and_how_to_go_on() {
+    in_session(async |kernel| {
+        kernel.run("async fn five() -> i32 { 5 } struct Opaque;").await;
+        for (code, wanted) in [
+            (
+                "five()",
+                "a future that did not run: nobody awaits it. `.await` runs it and gives its value: i32",
+            ),
+            (
+                "process::sleep(ms(5))",
+                "a future that did not run: nobody awaits it. `.await` runs it",
+            ),
+            ("agent::start_link(|| 5)", "Server<State<i32>>"),
+            ("(0..3).map(|x| x * 2)", "an iterator of i32 that did not run"),
+            ("|a: i32| a", "a closure"),
+            ("Opaque", "#[derive(Debug)]"),
+            ("\"5\".parse::<i32>()", "Ok(5)"),
+            ("\"x\".parse::<i32>()", "Err(ParseIntError { kind: InvalidDigit })"),
+            ("(0..1_000_000).collect::<Vec<i32>>()", "cut after 10000 characters"),
+            ("task::async_(async { 5 })", "`.await?`"),
+            ("agent::start_link(|| 5).await?", "keeps a value of type i32"),
+        ] {
+            let value = kernel.value(code).await;
+            assert!(value.contains(wanted), "{code}: {value:.300}");
+        }
+        assert_eq!(kernel.value("0..3").await, "0..3");
+        assert_eq!(kernel.value("1").await, "1");
+        assert_eq!(kernel.value("2.5").await, "2.5");
+    });
+}
+
+/// Runs a cell of a notebook.
+async fn run_cell(kernel: &mut Kernel, cell: &str, code: &str) -> Execution {
+    let mut message = Message::request("execute_request", execute_content(code));
+    message.metadata = json!({"cellId": cell});
+    let request = kernel.send_message(Shell, message).await;
+    let ran = kernel.finish(request).await;
+    assert_eq!(ran.reply["status"], "ok", "{code}: {ran:?}");
+    ran
+}
+
+#[test]
+fn the_children_of_a_cell_end_when_it_is_run_again_and_plain_spawns_do_not() {
+    in_session(async |kernel| {
+        let code = "kino::start_child(agent::child_spec(\"child\", || 7).name(\"child\")).await?";
+        let first = run_cell(kernel, "a", code).await.value();
+        run_cell(kernel, "b", "let plain = spawn(process::sleep(secs(3600)));").await;
+        assert_eq!(
+            kernel.value("process::whereis(\"child\")").await,
+            format!("Some({first})")
+        );
+        run_cell(kernel, "b", "let other = 1;").await;
+        let alive = kernel
+            .value("(process::whereis(\"child\").is_some(), process::is_alive(plain))")
+            .await;
+        assert_eq!(alive, "(true, true)", "another cell is run again");
+        let second = run_cell(kernel, "a", code).await.value();
+        assert_ne!(first, second, "the name was free");
+        run_cell(kernel, "a", "1").await;
+        assert_eq!(kernel.value("process::whereis(\"child\")").await, "None");
+        assert_eq!(kernel.value("process::is_alive(plain)").await, "true");
+    });
+}
+
+#[test]
+fn commands_work_or_say_what_replaced_them() {
+    in_session(async |kernel| {
+        kernel.run("let answer = 42;").await;
+        assert!(kernel.value(":help").await.contains(":dep"));
+        assert!(kernel.value(":vars").await.contains("answer: i32"));
+        assert_eq!(kernel.value(":type answer").await, "answer: i32");
+        assert!(kernel.value(":opt 1").await.contains("Optimization: 1"));
+        kernel.run(":opt 0").await;
+        kernel.run(":timing").await;
+        assert!(
+            kernel
+                .run("answer + 1")
+                .await
+                .stream("stderr")
+                .contains("compiled and ran in")
+        );
+        kernel.run(":timing").await;
+        for (command, instead) in [
+            (":time", ":timing"),
+            (":last_error", ":explain"),
+            (":toolchain nightly", "doctor"),
+        ] {
+            assert!(
+                kernel.run(command).await.stream("stderr").contains(instead),
+                "{command}"
+            );
+        }
+        check(
+            kernel,
+            ":nonsense",
+            &["there is no command `:nonsense`; `:help` tells of all"],
+        )
+        .await;
+        check(kernel, "let n: i32 = \"a\";", &["mismatched types"]).await;
+        assert!(kernel.value(":explain").await.contains("expected"));
+    });
+}
+
+#[test]
+fn a_dependency_is_built_before_the_readers_eyes_and_one_that_fails_leaves_the_session_as_it_was() {
+    in_session(async |kernel| {
+        let directory = tempfile::tempdir().unwrap();
+        let make = |name: &str, code: &str| {
+            let package = directory.path().join(name);
+            std::fs::create_dir_all(package.join("src")).unwrap();
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nversion = \"0.3.1\"\nedition = \"2024\"\n[workspace]\n");
+            std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+            std::fs::write(package.join("src/lib.rs"), code).unwrap();
+            format!(":dep {name} = {{ path = {package:?} }}\n")
+        };
+        kernel.run("let kept: usize = 7;").await;
+        let broken = make("broken", "compile_error!(\"it is broken\");");
+        let failed = kernel.execute(&(broken + "broken::f()")).await;
+        assert!(failed.error().1.contains("broken"), "{}", report(&failed));
+        check(
+            kernel,
+            ":dep nowhere = { path = \"/nowhere\" }",
+            &["No such file", "/nowhere"],
+        )
+        .await;
+        assert_eq!(kernel.value("kept").await, "7");
+        // rustc reads a pipe, and so does not end before it is seen.
+        let pipe = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let helper = make(
+            "helper",
+            &format!("pub fn seven() -> usize {{ 7 + include_str!({pipe:?}).len() }}"),
+        );
+        let request = kernel.send_code(&(helper + "helper::seven() + kept")).await;
+        let told = kernel
+            .published("what is compiled", |message| message.is("stream"))
+            .await;
+        assert_eq!(told.content["text"], "Compiling helper 0.3.1\n");
+        let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
+        drop(open.await.unwrap().unwrap());
+        let built = kernel.finish(request).await;
+        assert_eq!(built.reply["status"], "ok", "{built:?}");
+        assert_eq!(built.value(), "14");
+        // The packages are about to be removed.
+        kernel.run(":clear").await;
+    });
+}
