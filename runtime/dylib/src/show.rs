@@ -1,8 +1,8 @@
 //! How the value of a cell's last expression is shown.
 //!
-//! By the first of these that the value's type allows: not at all (it is `()`), its own [`Render`], as a future that did not run, as an iterator that did not run, `Debug`, the name of its type.
-//! The choice is made at compile time by autoref: method lookup tries the type with the most references first, so each way
-//! is a trait for one reference less than the way before it.
+//! By the first of these that the value's type allows: not at all (it is `()`), its own [`Render`], as a future or an
+//! iterator that did not run, `Debug`, the name of its type. The choice is made at compile time by autoref: method lookup
+//! tries the type with the most references first, so each way is a trait for one reference less than the way before it.
 
 use std::fmt::{self, Debug, Write as _};
 use std::future::IntoFuture;
