@@ -10,7 +10,11 @@ async fn interrupted(kernel: &mut Kernel, code: &str) -> Execution {
     let cell = kernel.send_code(&format!("print!(\"here\");\n{code}")).await;
     kernel
         .published("the cell's start", |message| {
-            message.is("stream") && message.belongs_to(&cell) && message.content["text"] == "here"
+            message.is("stream")
+                && message.belongs_to(&cell)
+                && message.content["text"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with("here"))
         })
         .await;
     let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
