@@ -202,20 +202,28 @@ where
     /// # Cancel safety
     /// When the future is dropped, no result is lost.
     pub async fn next(&mut self) -> Option<Result<T, ExitReason>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        next(self).await
     }
 
     /// All results.
-    pub async fn collect<C>(mut self) -> C
+    pub async fn collect<C>(self) -> C
     where
         C: Default + Extend<Result<T, ExitReason>>,
     {
-        let mut results = C::default();
-        while let Some(result) = self.next().await {
-            results.extend([result]);
-        }
-        results
+        collect(self).await
     }
+}
+
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
+}
+
+async fn collect<S: Stream + Unpin, C: Default + Extend<S::Item>>(mut stream: S) -> C {
+    let mut results = C::default();
+    while let Some(result) = next(&mut stream).await {
+        results.extend([result]);
+    }
+    results
 }
 
 impl<I, F, R, T> Stream for AsyncStream<I, F, T>
@@ -328,19 +336,15 @@ where
 {
     /// As [`AsyncStream::next`].
     pub async fn next(&mut self) -> Option<Result<T, (I::Item, ExitReason)>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        next(self).await
     }
 
     /// All results.
-    pub async fn collect<C>(mut self) -> C
+    pub async fn collect<C>(self) -> C
     where
         C: Default + Extend<Result<T, (I::Item, ExitReason)>>,
     {
-        let mut results = C::default();
-        while let Some(result) = self.next().await {
-            results.extend([result]);
-        }
-        results
+        collect(self).await
     }
 }
 
