@@ -11,8 +11,8 @@ pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings, lost: &[Stri
     match end {
         CellEnd::Done => Outcome::Ok,
         CellEnd::Failed { type_name, text } => {
-            let ename = short_type_name(&type_name);
-            error(&ename.clone(), text.clone(), report::at_place(&ename, &text, None))
+            let traceback = report::at_place(&type_name, &text, None);
+            error(&type_name, text, traceback)
         }
         CellEnd::Panicked { message, location, .. } => {
             let place = location.as_deref().and_then(|location| listings.find(cell, location));
@@ -149,36 +149,9 @@ fn loss(names: &[String], processes: usize) -> String {
     format!("lost: {}", lost.join(" and "))
 }
 
-/// `core::result::Result<alloc::string::String, i32>` as `Result<String, i32>`.
-fn short_type_name(name: &str) -> String {
-    let mut short = String::with_capacity(name.len());
-    let mut path = String::new();
-    for c in name.chars() {
-        if c.is_alphanumeric() || c == '_' || c == ':' {
-            path.push(c);
-        } else {
-            short.push_str(path.rsplit("::").next().unwrap_or_default());
-            path.clear();
-            short.push(c);
-        }
-    }
-    short.push_str(path.rsplit("::").next().unwrap_or_default());
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn type_names_lose_their_paths() {
-        assert_eq!(short_type_name("core::num::error::ParseIntError"), "ParseIntError");
-        assert_eq!(
-            short_type_name("alloc::boxed::Box<dyn core::error::Error>"),
-            "Box<dyn Error>"
-        );
-        assert_eq!(short_type_name("&str"), "&str");
-    }
 
     #[test]
     fn the_end_of_a_host_is_told_with_its_signal_and_its_losses() {

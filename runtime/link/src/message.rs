@@ -166,7 +166,7 @@ pub enum CellEnd {
     Done,
     /// It left by `?`.
     Failed {
-        /// The error's type, with its path.
+        /// The error's type, without paths.
         type_name: String,
         /// The error by `Debug`.
         text: String,

@@ -66,6 +66,9 @@ mod tests {
     fn types_are_named_without_paths() {
         let name = short_type_name::<Option<std::cell::Cell<(String, &str)>>>();
         assert_eq!(name, "Option<Cell<(String, &str)>>");
+        assert_eq!(short_type_name::<std::num::ParseIntError>(), "ParseIntError");
+        assert_eq!(short_type_name::<Box<dyn std::error::Error>>(), "Box<dyn Error>");
+        assert_eq!(short_type_name::<&str>(), "&str");
     }
 
     #[test]

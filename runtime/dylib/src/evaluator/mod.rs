@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use crabtree_link::{CellEnd, ToKernel};
+use runtime::__private::short_type_name;
 use runtime::{process, supervisor};
 
 use crate::host::Host;
@@ -57,7 +58,6 @@ impl Runtime {
         let slot = &mut output;
         // From here on the type of the future does not matter, so that a cell compiles little.
         evaluate(Box::pin(async move {
-            end_children().await;
             let given = future.await;
             let failed = given.is_failure();
             *slot = Some(given);
@@ -122,7 +122,7 @@ thread_local! {
 
 /// Notes the error with which a cell leaves by `?`.
 pub fn failed<E: Debug + ?Sized>(error: &E) {
-    let failure = (std::any::type_name::<E>().to_owned(), format!("{error:?}"));
+    let failure = (short_type_name::<E>(), format!("{error:?}"));
     FAILURE.set(Some(failure));
 }
 
@@ -142,7 +142,10 @@ fn run(host: &'static Host, cell: u64, mut future: CellFuture<'_>) -> Ended {
 async fn drive(host: &'static Host, cell: u64, future: Pin<&mut (dyn Future<Output = bool> + '_)>) -> Ended {
     let mut loan = host.evaluator().borrow().await;
     let ended = {
-        let mut driven = pin!(loan.attached().drive(future));
+        let mut driven = pin!(loan.attached().drive(async {
+            end_children().await;
+            future.await
+        }));
         let guarded = poll_fn(
             |context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
                 Ok(Poll::Pending) => Poll::Pending,
