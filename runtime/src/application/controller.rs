@@ -39,7 +39,24 @@ struct Loaded {
 enum State {
     Stopped,
     Starting { master: Pid, waiting: Vec<Origin> },
-    Running { master: Option<Pid>, start: u64 },
+    Running { tree: Option<Tree>, start: u64 },
+}
+
+/// The processes that an application stands on: its master, and what its start gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tree {
+    pub(crate) master: Pid,
+    pub(crate) root: Pid,
+}
+
+/// What is there of an application.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Presence {
+    NotLoaded,
+    NotStarted,
+    Running(Tree),
+    /// A library runs without processes.
+    Library,
 }
 
 /// What becomes of somebody who wants to start an application.
@@ -77,7 +94,7 @@ impl Known {
         let state = &mut self.loaded.get_mut(name)?.state;
         let same = match state {
             State::Starting { master: other, .. } => *other == master,
-            State::Running { master: other, .. } => *other == Some(master),
+            State::Running { tree, .. } => tree.is_some_and(|tree| tree.master == master),
             State::Stopped => false,
         };
         same.then_some(state)
@@ -135,7 +152,7 @@ impl Controller {
                 let waiting = Vec::new();
                 (State::Starting { master, waiting }, Begun::Here(spec))
             }
-            None => (State::Running { master: None, start }, Begun::Library),
+            None => (State::Running { tree: None, start }, Begun::Library),
         };
         known.find(name)?.state = state;
         Ok(begun)
@@ -152,15 +169,15 @@ impl Controller {
         }
     }
 
-    pub(super) fn is_running(&self, name: &Name, master: Pid) {
+    pub(super) fn is_running(&self, name: &Name, tree: Tree) {
         let mut known = self.known.lock();
         known.starts += 1;
         let start = known.starts;
-        let Some(state) = known.of_master(name, master) else {
+        let Some(state) = known.of_master(name, tree.master) else {
             return;
         };
-        let master = Some(master);
-        let before = std::mem::replace(state, State::Running { master, start });
+        let tree = Some(tree);
+        let before = std::mem::replace(state, State::Running { tree, start });
         drop(known);
         before.answer(&Ok(()));
     }
@@ -181,15 +198,26 @@ impl Controller {
         let mut known = self.known.lock();
         let loaded = known.find(name)?;
         match loaded.state {
-            State::Running { master: None, .. } => {
+            State::Running { tree: None, .. } => {
                 loaded.state = State::Stopped;
                 Ok(None)
             }
-            State::Running { master, .. } => Ok(master),
+            State::Running { tree: Some(tree), .. } => Ok(Some(tree.master)),
             State::Stopped | State::Starting { .. } => Err(ApplicationError::NotStarted {
                 name: name.clone(),
                 needed_by: None,
             }),
+        }
+    }
+
+    /// What is there of an application at this moment.
+    pub(crate) fn presence(&self, name: &str) -> Presence {
+        let known = self.known.lock();
+        match known.loaded.get(name).map(|loaded| &loaded.state) {
+            None => Presence::NotLoaded,
+            Some(State::Stopped | State::Starting { .. }) => Presence::NotStarted,
+            Some(State::Running { tree: Some(tree), .. }) => Presence::Running(*tree),
+            Some(State::Running { tree: None, .. }) => Presence::Library,
         }
     }
 
@@ -216,7 +244,7 @@ impl Controller {
         let known = self.known.lock();
         let same = |state: &State| match state {
             State::Starting { master: other, .. } => *other == master,
-            State::Running { master: other, .. } => *other == Some(master),
+            State::Running { tree, .. } => tree.is_some_and(|tree| tree.master == master),
             State::Stopped => false,
         };
         let mut all = known.loaded.iter();

@@ -3,7 +3,7 @@
 //! It is the group leader of all processes of the application, and passes on what they write to the group leader of
 //! the one that started the application. That is how a process is known to belong to it.
 
-use super::controller::Controller;
+use super::controller::{Controller, Tree};
 use super::{Callbacks, Spec, Type, stop_all};
 use crate::gen_server::guard;
 use crate::io::{self, Device, Display, Get, Getting, Stream};
@@ -69,7 +69,7 @@ pub(super) async fn life(spec: Arc<Spec>, kind: Type) {
         }
     };
     process::link(root);
-    node().applications.is_running(&spec.name, me());
+    node().applications.is_running(&spec.name, Tree { master: me(), root });
     let ended = serve(root).await;
     run(callbacks.prep_stop()).await;
     if ended.is_none() {

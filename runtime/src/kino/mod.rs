@@ -23,7 +23,9 @@
 //!
 //! # What there is
 //! - [`markdown`] and [`html`]: text with markup.
-//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
+//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it; [`process::app_tree`]:
+//!   that of an application.
+//! - [`process::seq_trace`]: who sent what to whom, as a sequence.
 //! - [`settle`]: waits until what processes show has come to rest.
 //! - [`start_child`]: processes that end when their cell is run again.
 //! - [`comm`]: channels to scripts and widgets in the front end.

@@ -151,7 +151,7 @@ pub struct Lane {
 
 impl Lane {
     /// The name or the label.
-    pub(super) fn called(&self) -> Option<&Name> {
+    pub(crate) fn called(&self) -> Option<&Name> {
         self.name.as_ref().or(self.label.as_ref())
     }
 }

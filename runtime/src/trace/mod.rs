@@ -102,6 +102,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
+pub(crate) use value::Outcome;
 pub use value::{Cut, Trace};
 
 /// Whether anybody traces. It stands beside the node, so that asking is one load.

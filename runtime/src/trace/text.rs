@@ -1,7 +1,7 @@
 //! A trace in letters.
 
-use super::event::{Event, Fate, Kind};
-use super::value::Trace;
+use super::event::{Event, Kind};
+use super::value::{Outcome, Trace};
 use crate::pid::Pid;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -148,21 +148,14 @@ impl<'a> Lines<'a> {
         if times > 1 {
             remarks.push(format!("× {times}"));
         }
-        let is_second = matches!(event.kind, Kind::Reply | Kind::Down | Kind::Timeout);
-        let first = event.pair.filter(|_| is_second).and_then(|pair| trace.event(pair));
-        if let (Some(first), Some(latency)) = (first, event.latency) {
-            let late = first.pair != Some(event.number);
-            let word = if late { "too late, after" } else { "after" };
-            match self.times || late {
-                true if self.times => remarks.push(format!("{word} {latency:.1?}")),
-                _ if late => remarks.push("too late".to_owned()),
-                _ => {}
-            }
-        } else if event.fate == Some(Fate::DeadLetter) {
-            remarks.push("dead letter".to_owned());
-        } else if event.fate == Some(Fate::Unread) {
-            remarks.push("unread".to_owned());
-        }
+        remarks.extend(match trace.outcome(event) {
+            Some(Outcome::After(latency)) if self.times => Some(format!("after {latency:.1?}")),
+            Some(Outcome::TooLate(latency)) if self.times => Some(format!("too late, after {latency:.1?}")),
+            Some(Outcome::TooLate(_)) => Some("too late".to_owned()),
+            Some(Outcome::DeadLetter) => Some("dead letter".to_owned()),
+            Some(Outcome::Unread) => Some("unread".to_owned()),
+            Some(Outcome::After(_)) | None => None,
+        });
         if event.crash && event.kind == Kind::Exited {
             remarks.push("crash".to_owned());
         }

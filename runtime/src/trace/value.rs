@@ -36,6 +36,17 @@ pub struct Cut {
     pub payloads: u64,
 }
 
+/// See [`Trace::outcome`].
+#[derive(Clone, Copy)]
+pub(crate) enum Outcome {
+    /// It ended a call, or a start, that long after it began.
+    After(Duration),
+    /// It would have, but something else had ended it before.
+    TooLate(Duration),
+    DeadLetter,
+    Unread,
+}
+
 impl Trace {
     /// The messages among the events: calls, replies, casts and others.
     pub fn messages(&self) -> impl Iterator<Item = &Event> {
@@ -85,6 +96,19 @@ impl Trace {
     /// The events, and what is repeated folded to one row: see [`Row`].
     pub fn rows(&self) -> Vec<Row<'_>> {
         rows(&self.events)
+    }
+
+    /// What became of an event, as far as that is worth a remark beside it.
+    pub(crate) fn outcome(&self, event: &Event) -> Option<Outcome> {
+        let is_second = matches!(event.kind, Kind::Reply | Kind::Down | Kind::Timeout);
+        let first = event.pair.filter(|_| is_second).and_then(|pair| self.event(pair));
+        match (first, event.latency, event.fate) {
+            (Some(first), Some(latency), _) if first.pair == Some(event.number) => Some(Outcome::After(latency)),
+            (Some(_), Some(latency), _) => Some(Outcome::TooLate(latency)),
+            (_, _, Some(Fate::DeadLetter)) => Some(Outcome::DeadLetter),
+            (_, _, Some(Fate::Unread)) => Some(Outcome::Unread),
+            _ => None,
+        }
     }
 
     pub(super) fn of(capture: Capture, caller: Option<Pid>) -> Trace {

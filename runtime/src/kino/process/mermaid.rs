@@ -15,11 +15,7 @@ const CLASSES: [&str; 5] = [
 
 pub(crate) fn draw(tree: &Tree, direction: Direction) -> String {
     let mut text = String::new();
-    if let Some(caption) = &tree.caption {
-        text.push_str("---\ntitle: ");
-        push_yaml_string(&mut text, caption);
-        text.push_str("\n---\n");
-    }
+    push_caption(&mut text, tree.caption.as_deref());
     text.push_str(match direction {
         Direction::TopDown => "flowchart TD\n",
         Direction::LeftRight => "flowchart LR\n",
@@ -47,7 +43,7 @@ const INFALLIBLE: &str = "writing to a String cannot fail";
 fn class(node: &Node, is_root: bool) -> &'static str {
     match (&node.status, node.kind) {
         (Status::Running(_), _) if is_root => "root",
-        (Status::Running(_), Kind::Supervisor) => "supervisor",
+        (Status::Running(_), Kind::Application | Kind::Supervisor) => "supervisor",
         (Status::Running(_), Kind::Worker) => "worker",
         _ => "stopped",
     }
@@ -65,7 +61,7 @@ fn push_label(text: &mut String, node: &Node) {
 }
 
 /// Mermaid writes a character as `#name;`, and reads Markdown between back-ticks.
-fn push_escaped(text: &mut String, label: &str) {
+pub(super) fn push_escaped(text: &mut String, label: &str) {
     for letter in label.chars() {
         match letter {
             '"' => text.push_str("#quot;"),
@@ -75,8 +71,19 @@ fn push_escaped(text: &mut String, label: &str) {
             '#' => text.push_str("#35;"),
             '`' => text.push_str("#96;"),
             '\\' => text.push_str("#92;"),
+            // It ends a statement.
+            ';' => text.push_str("#59;"),
             letter => text.push(letter),
         }
+    }
+}
+
+/// The headline of a diagram, which comes before all else.
+pub(super) fn push_caption(text: &mut String, caption: Option<&str>) {
+    if let Some(caption) = caption {
+        text.push_str("---\ntitle: ");
+        push_yaml_string(text, caption);
+        text.push_str("\n---\n");
     }
 }
 

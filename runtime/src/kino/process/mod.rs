@@ -44,16 +44,20 @@
 //! - Dashed borders: nothing runs there. Amber is about to be started again; red has ended and stays so; grey was never started.
 //! - An envelope with a number: so many messages wait, in red when they are a hundred or more.
 
+mod canvas;
 mod layout;
 mod list;
 mod mermaid;
+mod sequence;
 mod sup_tree;
 mod svg;
 mod text;
 mod tree;
+mod words;
 
 pub use layout::Direction;
-pub use sup_tree::{SupTree, sup_tree};
+pub use sequence::{Sequence, seq_trace, sequence};
+pub use sup_tree::{SupTree, app_tree, sup_tree};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use super::layout::Direction;
-use super::tree::{Kind, Node, Policy, Status, Tree, one_line};
+use super::tree::{Kind, Node, Policy, Status, Tree};
+use super::words::one_line;
 use super::{mermaid, svg, text};
+use crate::application::Presence;
 use crate::kino::{Bundle, Render};
+use crate::node::node;
 use crate::supervisor::{self, ChildKind, ChildSnapshot, ChildStatus, Snapshot, Strategy, SupervisorRef};
 use crate::{Destination, NoSuchName, Pid};
 
@@ -39,13 +42,53 @@ pub fn sup_tree<D: Destination>(supervisor: D) -> SupTree {
         Ok(pid) => capture(pid),
         Err(NoSuchName(name)) => missing(name.as_str()),
     };
-    SupTree {
-        tree: Tree { caption: None, root },
-        direction: None,
-    }
+    SupTree::of(root)
 }
 
-/// A supervision tree at the moment when [`sup_tree`] was called.
+/// Takes a picture of the processes of an [application](crate::application): its master, and below that the tree that it
+/// runs, as [`sup_tree`] shows it.
+///
+/// Of an application that does not run, or is not known, the picture says so.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::application::{self, Application, Spec, Type};
+/// use crabtree::prelude::*;
+///
+/// struct Shop;
+///
+/// impl Application for Shop {
+///     async fn start(&self) -> Result<Pid, ExitReason> {
+///         let sup = Supervisor::new(Strategy::OneForOne).name("Tills").start_link().await?;
+///         Ok(sup.pid())
+///     }
+/// }
+///
+/// application::load(Spec::new("shop", Shop))?;
+/// assert_eq!(kino::process::app_tree("shop").to_text(), "shop  not started");
+///
+/// application::start("shop", Type::Temporary).await?;
+/// let tree = kino::process::app_tree("shop");
+/// assert!(tree.to_text().contains("└── Tills <0."), "{tree}");
+/// # application::stop("shop").await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub fn app_tree(application: impl AsRef<str>) -> SupTree {
+    let name = application.as_ref();
+    let missing = |words| Node::new(name, Kind::Application, Status::Missing(words));
+    SupTree::of(match node().applications.presence(name) {
+        Presence::Running(tree) => Node {
+            children: vec![process(tree.root)],
+            ..Node::new(name, Kind::Application, Status::Running(tree.master.to_string()))
+        },
+        Presence::Library => missing("a library, without processes"),
+        Presence::NotStarted => missing("not started"),
+        Presence::NotLoaded => missing("no such application"),
+    })
+}
+
+/// A supervision tree at the moment when [`sup_tree`] or [`app_tree`] was called.
 #[derive(Clone)]
 pub struct SupTree {
     tree: Tree,
@@ -53,6 +96,13 @@ pub struct SupTree {
 }
 
 impl SupTree {
+    fn of(root: Node) -> SupTree {
+        SupTree {
+            tree: Tree { caption: None, root },
+            direction: None,
+        }
+    }
+
     /// Which way the tree grows. Unless told, it grows down, or to the right where it would be too wide.
     #[must_use]
     pub fn direction(mut self, direction: Direction) -> SupTree {
@@ -121,7 +171,28 @@ fn capture(supervisor: Pid) -> Node {
 }
 
 fn missing(title: &str) -> Node {
-    Node::new(title, Kind::Supervisor, Status::Missing)
+    Node::new(title, Kind::Supervisor, Status::Missing("no such supervisor"))
+}
+
+/// Any process, with what is below it if it is a supervisor.
+fn process(pid: Pid) -> Node {
+    if let Some(snapshot) = supervisor::snapshot(pid) {
+        return root(snapshot);
+    }
+    let record = node().table.get(pid);
+    let seen = record.and_then(|record| record.update(pid, |state| (state.name().cloned(), state.inbox.len())));
+    let text = pid.to_string();
+    match seen {
+        Some((name, mailbox)) => Node {
+            mailbox,
+            ..Node::new(
+                name.as_ref().map_or(&*text, |name| name.as_str()),
+                Kind::Worker,
+                Status::Running(text.clone()),
+            )
+        },
+        None => Node::new(&text, Kind::Worker, Status::Stopped),
+    }
 }
 
 fn root(snapshot: Snapshot) -> Node {

@@ -1,63 +1,21 @@
 //! The tree as a picture.
-//!
-//! Front ends sanitise what they show, each in its own way, so the picture uses the plainest SVG there is:
-//! presentation attributes, an explicit size, opaque fills on a white card, no style, script, marker or
-//! reference. Text is monospace: its width is known without the font.
 
-use std::fmt::Write;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use super::canvas::{
+    AMBER, Canvas, DARK_AMBER, DARK_GREY, Font, GREEN, GREY, Head, INK, MARGIN, PALE_AMBER, Picture, RED, STROKE,
+    VIOLET, put, tenth,
+};
 use super::layout::{self, Direction, Gaps, Item, Place};
-use super::tree::{Kind, Node, Status, Tree, columns};
-use crate::kino::xml::push_escaped;
-
-/// A drawn tree.
-pub(crate) struct Picture {
-    pub(crate) svg: String,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
-impl Picture {
-    /// HTML that shows the picture also where inline SVG is removed. `alt` says what it shows.
-    pub(crate) fn to_img(&self, alt: &str) -> String {
-        let Picture { svg, width, height } = self;
-        let mut html = String::with_capacity(svg.len() * 4 / 3 + alt.len() + 120);
-        html.push_str("<img alt=\"");
-        push_escaped(&mut html, alt);
-        write!(
-            html,
-            r#"" width="{width}" height="{height}" src="data:image/svg+xml;base64,"#
-        )
-        .expect(INFALLIBLE);
-        STANDARD.encode_string(svg, &mut html);
-        html.push_str("\">");
-        html
-    }
-}
+use super::tree::{Kind, Node, Status, Tree};
+use super::words::shortened;
 
 /// Above this width a tree whose direction was not chosen lies on its side, if that is narrower.
 const WIDEST: f64 = 1100.0;
 
-const MARGIN: f64 = 24.0;
 const GAPS: Gaps = Gaps {
     siblings: 24.0,
     cousins: 36.0,
     levels: 52.0,
 };
-const CAPTION_HEIGHT: f64 = 30.0;
-
-const INK: &str = "#1f2937";
-const STROKE: &str = "#374151";
-const AMBER: &str = "#d97706";
-const DARK_AMBER: &str = "#92400e";
-const PALE_AMBER: &str = "#fef3c7";
-const RED: &str = "#b91c1c";
-const GREY: &str = "#9ca3af";
-
-const FONTS: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
 
 /// Draws `tree`; without a direction the one that fits.
 pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
@@ -78,13 +36,14 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
 
     let (direction, places) = place(&items, direction);
     let (inner_width, inner_height) = extent(&items, &places);
-    let caption_width = tree
-        .caption
-        .as_deref()
-        .map_or(0.0, |caption| Font::CAPTION.width_of(caption));
-    let top = MARGIN + if tree.caption.is_some() { CAPTION_HEIGHT } else { 0.0 };
-    let width = (inner_width.max(caption_width) + 2.0 * MARGIN).ceil();
-    let height = (inner_height + top + MARGIN).ceil();
+    let summary = tree.summary();
+    let head = Head {
+        title: tree.caption.as_deref().unwrap_or(&tree.root.title),
+        summary: &summary,
+        caption: tree.caption.as_deref(),
+    };
+    let top = head.top();
+    let width = head.width(inner_width);
     let left = (width - inner_width) / 2.0;
     let places: Vec<Place> = places
         .iter()
@@ -94,10 +53,7 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
         })
         .collect();
 
-    let mut canvas = Canvas {
-        svg: String::with_capacity(600 + 700 * cards.len()),
-    };
-    canvas.begin(tree, width, height);
+    let mut canvas = Canvas::begin(&head, width, inner_height + top + MARGIN, 700 * cards.len());
     // The lines that matter lie above the others.
     for is_calm in [true, false] {
         for (n, visit) in visits.iter().enumerate() {
@@ -111,12 +67,7 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
     for (card, place) in cards.iter().zip(&places) {
         canvas.card(card, *place);
     }
-    canvas.svg.push_str("</svg>");
-    Picture {
-        svg: canvas.svg,
-        width: width as u32,
-        height: height as u32,
-    }
+    canvas.end()
 }
 
 fn place(items: &[Item], direction: Option<Direction>) -> (Direction, Vec<Place>) {
@@ -139,27 +90,6 @@ fn extent(items: &[Item], places: &[Place]) -> (f64, f64) {
         .fold((0.0, 0.0), |(width, height): (f64, f64), (item, place)| {
             (width.max(place.x + item.width), height.max(place.y + item.height))
         })
-}
-
-/// A size of the one font, and how far it advances with each letter.
-#[derive(Clone, Copy)]
-struct Font {
-    size: f64,
-    bold: bool,
-}
-
-impl Font {
-    const CAPTION: Font = Font { size: 14.0, bold: true };
-    const TITLE: Font = Font { size: 13.0, bold: true };
-    const DETAIL: Font = Font {
-        size: 11.0,
-        bold: false,
-    };
-
-    /// Fixed-width fonts advance by 0.6 em, give or take a hundredth.
-    fn width_of(self, text: &str) -> f64 {
-        columns(text) as f64 * self.size * 0.61
-    }
 }
 
 /// What is drawn for a node, and how large that is.
@@ -202,7 +132,7 @@ const MOST_COLUMNS: usize = 44;
 impl<'a> Card<'a> {
     fn new(node: &'a Node, is_root: bool) -> Card<'a> {
         let look = Look::of(node, is_root);
-        let title = shortened(&node.title);
+        let title = shortened(&node.title, MOST_COLUMNS).into_owned();
         let state = node.state().map(|state| Detail {
             text: state.to_owned(),
             colour: if node.is_running() { INK } else { look.stroke_text() },
@@ -245,14 +175,14 @@ impl Look {
     fn of(node: &Node, is_root: bool) -> Look {
         let calm = Look {
             fill: match node.kind {
-                Kind::Supervisor => "#c4b5fd",
-                Kind::Worker => "#66c2a5",
+                Kind::Application | Kind::Supervisor => VIOLET,
+                Kind::Worker => GREEN,
             },
             stroke: STROKE,
             stroke_width: if is_root { 4.0 } else { 1.0 },
             dashed: false,
             text: INK,
-            edge: "#6b7280",
+            edge: DARK_GREY,
         };
         let grey = Look {
             fill: "#d9d9d9",
@@ -284,7 +214,7 @@ impl Look {
                 stroke_width: 1.5,
                 ..grey
             },
-            Status::Stopped | Status::Missing => grey,
+            Status::Stopped | Status::Missing(_) => grey,
         }
     }
 
@@ -297,53 +227,7 @@ impl Look {
     }
 }
 
-fn shortened(title: &str) -> String {
-    if columns(title) <= MOST_COLUMNS {
-        return title.to_owned();
-    }
-    let mut room = MOST_COLUMNS - 1;
-    let start = title.char_indices().map_while(|(at, letter)| {
-        let end = at + letter.len_utf8();
-        room = room.checked_sub(columns(&title[at..end]))?;
-        Some(end)
-    });
-    format!("{}…", &title[..start.last().unwrap_or(0)])
-}
-
-/// The picture as far as it is drawn.
-struct Canvas {
-    svg: String,
-}
-
-const INFALLIBLE: &str = "writing to a String cannot fail";
-
-/// Appends to the picture.
-macro_rules! put {
-    ($canvas:expr, $($format:tt)*) => { write!($canvas.svg, $($format)*).expect(INFALLIBLE) };
-}
-
 impl Canvas {
-    fn begin(&mut self, tree: &Tree, width: f64, height: f64) {
-        put!(
-            self,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="{FONTS}" font-size="{}" text-anchor="middle"><title>"#,
-            Font::DETAIL.size,
-        );
-        push_escaped(&mut self.svg, tree.caption.as_deref().unwrap_or(&tree.root.title));
-        self.svg.push_str("</title><desc>");
-        push_escaped(&mut self.svg, &tree.summary());
-        self.svg.push_str("</desc>");
-        put!(
-            self,
-            r##"<rect x="0.5" y="0.5" width="{}" height="{}" rx="10" fill="#ffffff" stroke="#e5e7eb"/>"##,
-            width - 1.0,
-            height - 1.0,
-        );
-        if let Some(caption) = &tree.caption {
-            self.text(width / 2.0, MARGIN + 11.0, Font::CAPTION, INK, caption);
-        }
-    }
-
     /// An arrow from a supervisor to its child.
     fn edge(&mut self, (from, at): (&Card<'_>, Place), (to, end): (&Card<'_>, Place), direction: Direction) {
         let colour = to.look.edge;
@@ -381,9 +265,7 @@ impl Canvas {
         let (x, y, middle) = (tenth(at.x), tenth(at.y), at.x + width / 2.0);
         self.svg.push_str("<g>");
         if card.title != card.node.title {
-            self.svg.push_str("<title>");
-            push_escaped(&mut self.svg, &card.node.title);
-            self.svg.push_str("</title>");
+            self.title(&card.node.title);
         }
         put!(
             self,
@@ -474,27 +356,4 @@ impl Canvas {
         );
         self.text(x + (width + 15.0) / 2.0, y + 13.4, Font::DETAIL, colour, text);
     }
-
-    fn text(&mut self, x: f64, baseline: f64, font: Font, colour: &str, text: &str) {
-        put!(
-            self,
-            r#"<text x="{}" y="{}" fill="{colour}""#,
-            tenth(x),
-            tenth(baseline)
-        );
-        if font.size != Font::DETAIL.size {
-            put!(self, r#" font-size="{}""#, font.size);
-        }
-        if font.bold {
-            self.svg.push_str(r#" font-weight="bold""#);
-        }
-        self.svg.push('>');
-        push_escaped(&mut self.svg, text);
-        self.svg.push_str("</text>");
-    }
-}
-
-/// A tenth of a pixel is as near as an eye can tell.
-fn tenth(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }

@@ -1,5 +1,6 @@
 //! What the drawings of a tree say, and that they are well-formed.
 
+use super::canvas::Picture;
 use super::layout::Direction;
 use super::tree::{Kind, Node, Policy, Status, Tree};
 use super::{mermaid, svg, text};
@@ -270,7 +271,7 @@ fn a_tree_that_is_too_wide_lies_on_its_side_unless_told_otherwise() {
     let children = |count| (0..count).map(|n| worker(&format!("worker_{n}"), n + 2)).collect();
     let narrow = tree(supervisor("sup", 1, 0, children(5)));
     let wide = tree(supervisor("sup", 1, 0, children(40)));
-    let is_wide = |picture: svg::Picture| picture.width > picture.height;
+    let is_wide = |picture: Picture| picture.width > picture.height;
 
     assert!(is_wide(svg::draw(&narrow, None)));
     assert!(!is_wide(svg::draw(&wide, None)));

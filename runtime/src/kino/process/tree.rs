@@ -1,5 +1,7 @@
 //! What a picture of a supervision tree says, in words: the model that every form of it is drawn from.
 
+use super::words::{counted, one_line};
+
 /// A supervision tree at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -26,6 +28,8 @@ pub(crate) struct Node {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// The master of an application, above its first process.
+    Application,
     Supervisor,
     Worker,
 }
@@ -37,8 +41,8 @@ pub(crate) enum Status {
     Restarting,
     /// Never started, or ended and not to be restarted.
     Stopped,
-    /// There is no such process.
-    Missing,
+    /// There is nothing, and these are the words for it.
+    Missing(&'static str),
 }
 
 /// A strategy, and how much of its restart intensity is used up.
@@ -72,7 +76,7 @@ impl Node {
             Status::Restarting => Some("restarting"),
             Status::Stopped if self.previous.is_some() => Some("stopped"),
             Status::Stopped => Some("not started"),
-            Status::Missing => Some("no such supervisor"),
+            Status::Missing(words) => Some(words),
         }
     }
 
@@ -128,8 +132,12 @@ impl Tree {
     pub(crate) fn summary(&self) -> String {
         let visits = self.root.walk();
         let count = |kind| visits.iter().filter(|visit| visit.node.kind == kind).count();
+        let of = match self.root.kind {
+            Kind::Application => "Tree of the application",
+            Kind::Supervisor | Kind::Worker => "Supervision tree of",
+        };
         let mut summary = format!(
-            "Supervision tree of {}: {}, {}",
+            "{of} {}: {}, {}",
             self.root.title,
             counted(count(Kind::Supervisor), "supervisor"),
             counted(count(Kind::Worker), "worker"),
@@ -152,39 +160,3 @@ impl Tree {
 
 /// How many restarts are told one by one in a summary.
 const MOST_NOTES: usize = 8;
-
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-/// Names may hold anything; a drawing gives each one line.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            letter if letter.is_control() => line.extend(letter.escape_default()),
-            letter => line.push(letter),
-        }
-    }
-    line
-}
-
-/// Columns that `text` takes in a fixed-width font, as near as it can be told without the font.
-pub(crate) fn columns(text: &str) -> usize {
-    text.chars()
-        .map(|letter| match letter as u32 {
-            0x0300..=0x036f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-            0x1100..=0x115f
-            | 0x2e80..=0xa4cf
-            | 0xac00..=0xd7a3
-            | 0xf900..=0xfaff
-            | 0xfe30..=0xfe6f
-            | 0xff00..=0xff60
-            | 0xffe0..=0xffe6
-            | 0x1f300..=0x1faff
-            | 0x20000..=0x3fffd => 2,
-            _ => 1,
-        })
-        .sum()
-}

@@ -1,0 +1,192 @@
+//! Who said what to whom, as a picture.
+
+mod mermaid;
+mod plan;
+mod svg;
+
+use std::fmt;
+use std::future::Future;
+
+use super::words::one_line;
+use crate::kino::{Bundle, Render};
+use crate::trace::{self, Event, Targets, Trace};
+use plan::Plan;
+
+/// Runs a future, and draws what its process and the given ones send to each other meanwhile.
+///
+/// What is traced is what [`trace::seq`] traces, and the targets are the same: pids, servers or names, one or several,
+/// `()` for nobody else, [`trace::All`] for all that the future causes. It gives what the future gives, and the picture. As
+/// the last value of a cell, the two of them are shown as the picture.
+///
+/// # Examples
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::agent;
+/// use crabtree::prelude::*;
+///
+/// let counter = agent::start_link(|| 0).name("counter").await?;
+/// let (n, sequence) = kino::process::seq_trace(counter, async {
+///     agent::cast(counter, |n| *n += 1);
+///     agent::get(counter, |n| *n).await
+/// })
+/// .await;
+/// assert_eq!(n?, 1);
+/// kino::display(&sequence.caption("Counting"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Cancel safety
+/// When it is dropped, so is the future, and nothing is traced any more.
+pub async fn seq_trace<F: Future>(targets: impl Targets, future: F) -> (F::Output, Sequence) {
+    let (output, trace) = trace::seq(targets, future).await;
+    (output, sequence(trace))
+}
+
+/// Draws a trace that there is already, for example what [`trace::last`] tells after a surprise.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let ((), trace) = trace::seq((), async { send(me(), "note to self") }).await;
+/// let picture = kino::process::sequence(trace).to_svg();
+/// assert!(picture.contains("&quot;note to self&quot;"));
+/// # });
+/// ```
+pub fn sequence(trace: Trace) -> Sequence {
+    Sequence {
+        trace,
+        caption: None,
+        relations: false,
+    }
+}
+
+/// A trace as [`seq_trace`] shows it.
+///
+/// Each process has a line, in the order in which they appear; time goes down. A reply says how long its call took. What is
+/// repeated is drawn once, in a frame that says how often. Payloads are shortened, and a long trace is drawn without its
+/// middle; notes at the end say what is missing.
+#[derive(Clone)]
+pub struct Sequence {
+    trace: Trace,
+    caption: Option<String>,
+    relations: bool,
+}
+
+impl Sequence {
+    /// A headline.
+    #[must_use]
+    pub fn caption(mut self, caption: impl Into<String>) -> Sequence {
+        self.caption = Some(one_line(&caption.into()));
+        self
+    }
+
+    /// Words of your own in the place of payloads: where `label` gives `None`, the payload stays.
+    ///
+    /// ```
+    /// # crabtree::run(async {
+    /// use crabtree::prelude::*;
+    ///
+    /// let (_, sequence) = kino::process::seq_trace((), async { send(me(), [0_u8; 20]) }).await;
+    /// let sequence = sequence.label(|event| (event.type_name == "[u8; 20]").then(|| "a picture".into()));
+    /// assert!(sequence.to_text().ends_with("INFO   a picture"));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn label(mut self, label: impl Fn(&Event) -> Option<String>) -> Sequence {
+        for event in &mut self.trace.events {
+            if let Some(label) = label(event) {
+                event.payload = label;
+            }
+        }
+        self
+    }
+
+    /// Also shows links, monitors and names that are made and taken back. They are left out unless this is called.
+    #[must_use]
+    pub fn relations(mut self) -> Sequence {
+        self.relations = true;
+        self
+    }
+
+    /// What it is drawn from, with the labels that it was given.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The sequence as a picture: one SVG document, without scripts, styles or references to anything.
+    pub fn to_svg(&self) -> String {
+        let (shown, left_out) = self.shown();
+        svg::draw(&Plan::new(&shown, left_out), self.caption.as_deref()).svg
+    }
+
+    /// The sequence as a [Mermaid](https://mermaid.js.org) sequence diagram, to be pasted into a document.
+    pub fn to_mermaid(&self) -> String {
+        let (shown, left_out) = self.shown();
+        mermaid::draw(&Plan::new(&shown, left_out), self.caption.as_deref())
+    }
+
+    /// The sequence in letters, one event per line.
+    pub fn to_text(&self) -> String {
+        let (shown, left_out) = self.shown();
+        let list = shown.to_string();
+        let note = (left_out > 0).then(|| format!("({})", plan::relations_left_out(left_out)));
+        let parts = [self.caption.as_deref(), Some(list.trim_end()), note.as_deref()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    }
+
+    /// The trace without what is not wanted, and how many events that were.
+    fn shown(&self) -> (Trace, usize) {
+        let shown = (self.trace).filter(|event| self.relations || !plan::is_relation(event.kind));
+        let left_out = self.trace.events.len() - shown.events.len();
+        (shown, left_out)
+    }
+}
+
+/// The picture twice, and the text. Of these every front end, trusted or not, shows one.
+impl Render for Sequence {
+    fn render(&self) -> Bundle {
+        let (shown, left_out) = self.shown();
+        let plan = Plan::new(&shown, left_out);
+        let picture = svg::draw(&plan, self.caption.as_deref());
+        Bundle::new()
+            .with("text/html", picture.to_img(&plan.summary()))
+            .with("image/svg+xml", picture.svg)
+            .with("text/plain", self.to_text())
+    }
+}
+
+/// What [`seq_trace`] gives is shown as its picture.
+impl<T> Render for (T, Sequence) {
+    fn render(&self) -> Bundle {
+        self.1.render()
+    }
+}
+
+/// A trace is shown as its [`sequence`].
+impl Render for Trace {
+    fn render(&self) -> Bundle {
+        sequence(self.clone()).render()
+    }
+}
+
+/// What [`trace::seq`] gives is shown as a picture of the trace.
+impl<T> Render for (T, Trace) {
+    fn render(&self) -> Bundle {
+        self.1.render()
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+impl fmt::Debug for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
