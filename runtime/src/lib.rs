@@ -106,6 +106,7 @@ pub mod ets;
 pub mod file;
 pub mod gen_server;
 pub mod global;
+mod golden;
 pub mod io;
 pub mod kino;
 mod message;
@@ -144,6 +145,7 @@ pub mod __private {
     #[cfg(rust_analyzer)]
     pub use crate::analyzer::any;
     pub use crate::census::{Census, census};
+    pub use crate::golden::compare;
     pub use crate::kino::handles::short_type_name;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};

@@ -522,19 +522,22 @@ fn all_sees_a_supervisor_replace_what_was_killed() {
             .await
             .unwrap();
         let victim = process::whereis("victim of all").unwrap();
-        let outline = outline(All, async {
+        let ((), trace) = trace::seq(All, async {
             process::exit(victim, ExitReason::Kill);
             quiet().await;
-        });
-        assert_eq!(
-            outline.await,
-            "me()            → victim of all    EXIT   kill\n\
-             victim of all                      EXITED killed  crash\n\
-             victim of all   → guardian of all  EXIT   killed\n\
-             guardian of all → victim of all    SPAWN\n\
-             victim of all                      REGISTER victim of all\n\
-             guardian of all → victim of all    LINK\n\
-             victim of all   → guardian of all  REPLY  Ok\n"
+        })
+        .await;
+        assert_trace!(
+            trace,
+            "
+            me()              → victim of all      EXIT     kill
+            victim of all                          EXITED   killed  crash
+            victim of all     → guardian of all    EXIT     killed
+            guardian of all   → victim of all (2)  SPAWN
+            victim of all (2)                      REGISTER victim of all
+            guardian of all   → victim of all (2)  LINK
+            victim of all (2) → guardian of all    REPLY    Ok
+            "
         );
         supervisor::stop(sup).await.unwrap();
     });
@@ -790,5 +793,43 @@ fn the_node_remembers_what_nobody_asked_for() {
         assert!(trace::last(secs(1)).is_err());
         gen_server::cast(server, Note(3));
         assert_eq!(agent::start(|| 1).await.map(|_| ()), Ok(()));
+    });
+}
+
+#[test]
+fn an_outline_tells_processes_of_one_name_apart_and_panics_from_their_places() {
+    check(async {
+        let ((), trace) = trace::seq((), async {
+            for _ in 0..2 {
+                let heir = spawn(async {
+                    process::register(me(), "the heir").unwrap();
+                    receive! { "die" => panic!("gone at last") }
+                });
+                quiet().await;
+                send(heir, "die");
+                end_of(heir).await;
+            }
+        })
+        .await;
+        let life = |event: &Event| matches!(event.kind, Kind::Info | Kind::Exited);
+        assert_trace!(
+            trace.filter(life),
+            "
+            me()         → the heir      INFO   \"die\"
+            the heir                     EXITED (panic) gone at last  crash
+            me()         → the heir (2)  INFO   \"die\"
+            the heir (2)                 EXITED (panic) gone at last  crash
+            "
+        );
+    });
+}
+
+#[test]
+#[should_panic = "  - me() → P1 INFO 2\n  + me() → P1  INFO   1\n"]
+fn a_trace_that_is_not_as_expected_fails_with_the_lines_that_differ() {
+    check(async {
+        let other = spawn(process::sleep(secs(60)));
+        let ((), trace) = trace::seq((), async { send(other, 1) }).await;
+        assert_trace!(&trace, "me() → P1 INFO 2");
     });
 }

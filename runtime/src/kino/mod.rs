@@ -39,6 +39,7 @@ pub mod comm;
 mod display;
 mod formatted;
 pub(crate) mod handles;
+mod json;
 pub mod process;
 mod settle;
 mod xml;

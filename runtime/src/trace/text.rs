@@ -2,8 +2,9 @@
 
 use super::event::{Event, Kind};
 use super::value::{Outcome, Trace};
+use crate::golden::Aliases;
 use crate::pid::Pid;
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::fmt::{self, Write};
 
 /// One line for each event, repetitions folded.
@@ -20,8 +21,9 @@ impl fmt::Display for Trace {
 }
 
 impl Trace {
-    /// The list without what differs from run to run: no times and numbers, and `P1`, `P2`, … for the processes without a
-    /// name, in the order in which they appear, also within payloads. For tests that compare.
+    /// The list without what differs from run to run: no times, no places in code, and no pids. A process goes by its name
+    /// or its label, and a second one of the same name by `name (2)`; the others are `P1`, `P2`, … in the order in which
+    /// they appear, also within payloads. For tests that compare: see [`assert_trace!`](crate::assert_trace).
     ///
     /// ```
     /// # crabtree::run(async {
@@ -41,16 +43,22 @@ impl Trace {
     /// # });
     /// ```
     pub fn outline(&self) -> String {
-        let mut aliases = Aliases::new(self);
+        let mut aliases = Aliases::default();
+        for lane in &self.lanes {
+            if lane.called().is_some() || lane.caller {
+                aliases.name(lane.pid, &lane.to_string());
+            }
+        }
         let mut plain = self.clone();
         for event in &mut plain.events {
             // In the order of the list: the processes before what they say.
             for pid in [event.from, event.to].into_iter().flatten() {
-                aliases.of(&pid.to_string());
+                aliases.of(pid);
             }
-            event.payload = aliases.within(&event.payload);
+            event.payload = aliases.within(without_location(event));
         }
-        let who = |pid: Pid| aliases.known(&pid.to_string());
+        let aliases = RefCell::new(aliases);
+        let who = |pid: Pid| aliases.borrow_mut().of(pid);
         let mut lines = Lines::new(false, &who);
         lines.trace(&plain);
         let mut text = String::new();
@@ -200,68 +208,16 @@ fn on_one_line(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// Stable words for what is numbered anew in each run.
-struct Aliases {
-    known: HashMap<String, String>,
-    pids: usize,
-    refs: usize,
-}
-
-impl Aliases {
-    fn new(trace: &Trace) -> Aliases {
-        let named = trace.lanes.iter().filter(|lane| lane.called().is_some() || lane.caller);
-        Aliases {
-            known: named.map(|lane| (lane.pid.to_string(), lane.to_string())).collect(),
-            pids: 0,
-            refs: 0,
-        }
+/// What was said. Of a panic it is the message: where it was, changes with the code around it.
+fn without_location(event: &Event) -> &str {
+    let payload = event.payload.as_str();
+    let is_reason = matches!(event.kind, Kind::Exit | Kind::Exited | Kind::Down);
+    let is_location = |text: &str| {
+        let numbers = text.rsplit(':').take(2);
+        text.contains(':') && numbers.clone().count() == 2 && numbers.flat_map(str::chars).all(|c| c.is_ascii_digit())
+    };
+    match payload.rsplit_once(" at ") {
+        Some((message, location)) if is_reason && message.starts_with("(panic) ") && is_location(location) => message,
+        _ => payload,
     }
-
-    fn known(&self, identifier: &str) -> String {
-        self.known.get(identifier).cloned().unwrap_or_default()
-    }
-
-    fn of(&mut self, identifier: &str) -> String {
-        if !self.known.contains_key(identifier) {
-            let alias = if identifier.starts_with('#') {
-                self.refs += 1;
-                format!("#Ref{}", self.refs)
-            } else {
-                self.pids += 1;
-                format!("P{}", self.pids)
-            };
-            self.known.insert(identifier.to_owned(), alias);
-        }
-        self.known(identifier)
-    }
-
-    /// The text with each pid and each reference in it replaced.
-    fn within(&mut self, text: &str) -> String {
-        let mut replaced = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find(['<', '#']) {
-            replaced.push_str(&rest[..start]);
-            rest = &rest[start..];
-            match identifier(rest) {
-                Some(identifier) => {
-                    replaced.push_str(&self.of(identifier));
-                    rest = &rest[identifier.len()..];
-                }
-                None => {
-                    replaced.push_str(&rest[..1]);
-                    rest = &rest[1..];
-                }
-            }
-        }
-        replaced + rest
-    }
-}
-
-/// The pid `<0.1.0>` or the reference `#Ref<0.1>` that the text begins with.
-fn identifier(text: &str) -> Option<&str> {
-    let numbers = text.strip_prefix("#Ref<0.").or_else(|| text.strip_prefix("<0."))?;
-    let length = numbers.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-    numbers[length..]
-        .starts_with('>')
-        .then(|| &text[..text.len() - numbers.len() + length + 1])
 }

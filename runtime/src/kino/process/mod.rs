@@ -36,7 +36,10 @@
 //! └── second <0.104.0>  ↻ 1, was <0.103.0>
 //! ```
 //!
-//! # Reading the picture
+//! [`Sequence::save`] writes a view to a file, in the form that the extension names; [`assert_trace!`](crate::assert_trace)
+//! compares one in a golden test.
+//!
+//! # Reading the picture of a tree
 //! - The supervisor at the root has a thick border; supervisors are violet, workers green.
 //! - Under a supervisor's name: its strategy, and how many of its restarts are used up, in how much time. The numbers
 //!   turn red when the next crash would be one too many.
@@ -45,6 +48,7 @@
 //! - An envelope with a number: so many messages wait, in red when they are a hundred or more.
 
 mod canvas;
+mod export;
 mod layout;
 mod list;
 mod mermaid;

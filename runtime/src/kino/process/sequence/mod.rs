@@ -1,12 +1,16 @@
 //! Who said what to whom, as a picture.
 
+mod data;
 mod mermaid;
 mod plan;
 mod svg;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::path::Path;
 
+use super::export::{self, Form};
 use super::words::one_line;
 use crate::kino::{Bundle, Render};
 use crate::trace::{self, Event, Targets, Trace};
@@ -135,6 +139,48 @@ impl Sequence {
         let note = (left_out > 0).then(|| format!("({})", plan::relations_left_out(left_out)));
         let parts = [self.caption.as_deref(), Some(list.trim_end()), note.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    }
+
+    /// What was seen, as JSON for other programs: an object with `lanes`, `events` and what was `cut`. Their fields are those
+    /// of [`Trace`]; times are in nanoseconds since the trace began. Nothing is folded, and nothing is left out for want of
+    /// room.
+    pub fn to_json(&self) -> String {
+        let (shown, left_out) = self.shown();
+        data::json(&shown, left_out, self.caption.as_deref()).to_string()
+    }
+
+    /// Writes a file, over one that is there. The extension says in which form: `.svg`, `.mmd` for Mermaid, `.json`, or
+    /// `.txt`.
+    ///
+    /// # Errors
+    /// When the extension is another one ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the file cannot be written.
+    ///
+    /// ```
+    /// # crabtree::run(async {
+    /// # let directory = std::env::temp_dir().join(format!("crabtree-sequence-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// use crabtree::prelude::*;
+    ///
+    /// let ((), sequence) = kino::process::seq_trace((), async { send(me(), "note to self") }).await;
+    /// sequence.save(directory.join("note.svg"))?;
+    /// assert!(sequence.save("note.png").unwrap_err().to_string().contains(".svg (a picture)"));
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        export::save(path.as_ref(), &|form| match form {
+            Form::Svg => self.to_svg(),
+            Form::Mermaid => self.to_mermaid(),
+            Form::Json => self.to_json(),
+            Form::Text => self.to_text(),
+        })
+    }
+
+    /// The sequence without what differs from run to run, for golden tests: see [`Trace::outline`] and
+    /// [`assert_trace!`](crate::assert_trace).
+    pub fn outline(&self) -> String {
+        self.shown().0.outline()
     }
 
     /// The trace without what is not wanted, and how many events that were.
