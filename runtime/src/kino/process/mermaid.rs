@@ -71,8 +71,10 @@ pub(super) fn push_escaped(text: &mut String, label: &str) {
             '#' => text.push_str("#35;"),
             '`' => text.push_str("#96;"),
             '\\' => text.push_str("#92;"),
-            // It ends a statement.
+            // It ends a statement; two of the next begin a comment or a directive, two of the last a formula.
             ';' => text.push_str("#59;"),
+            '%' => text.push_str("#37;"),
+            '$' => text.push_str("#36;"),
             letter => text.push(letter),
         }
     }

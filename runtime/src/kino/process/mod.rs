@@ -64,4 +64,6 @@ pub use sequence::{Sequence, seq_trace, sequence};
 pub use sup_tree::{SupTree, app_tree, sup_tree};
 
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod tests;

@@ -16,13 +16,17 @@ pub(super) fn draw(plan: &Plan<'_>, caption: Option<&str>) -> String {
     push_caption(&mut text, caption);
     text.push_str("sequenceDiagram\n");
     let is_nobody = |step: &Step<'_>| matches!(step, Step::Event(said) if said.from.is_none());
-    let has_nobody = plan.steps.iter().any(is_nobody);
+    // A diagram has a participant at least.
+    let has_nobody = plan.lanes.is_empty() || plan.steps.iter().any(is_nobody);
     if has_nobody {
         text.push_str("  participant nobody as –\n");
     }
     for (place, lane) in plan.lanes.iter().enumerate() {
         write!(text, "  participant p{place} as ").expect(INFALLIBLE);
-        push_escaped(&mut text, &one_line(&lane.to_string()));
+        let mut name = String::new();
+        push_escaped(&mut name, &one_line(&lane.to_string()));
+        // `wrap:` at the beginning would be taken for an instruction.
+        text.push_str(&name.replace(':', "#58;"));
         if lane.called().is_some() || lane.caller {
             text.push_str("<br/>");
             push_escaped(&mut text, &lane.pid.to_string());
@@ -30,18 +34,16 @@ pub(super) fn draw(plan: &Plan<'_>, caption: Option<&str>) -> String {
         text.push('\n');
     }
     let everybody = match (plan.lanes.len(), has_nobody) {
-        (0, _) => None,
-        (1, false) => Some("p0".to_owned()),
-        (lanes, false) => Some(format!("p0,p{}", lanes - 1)),
-        (lanes, true) => Some(format!("nobody,p{}", lanes - 1)),
+        (0, _) => "nobody".to_owned(),
+        (1, false) => "p0".to_owned(),
+        (lanes, false) => format!("p0,p{}", lanes - 1),
+        (lanes, true) => format!("nobody,p{}", lanes - 1),
     };
     let mut indent = "  ";
     let note = |text: &mut String, words: &str| {
-        if let Some(everybody) = &everybody {
-            write!(text, "  Note over {everybody}: ").expect(INFALLIBLE);
-            push_escaped(text, words);
-            text.push('\n');
-        }
+        write!(text, "  Note over {everybody}: ").expect(INFALLIBLE);
+        push_escaped(text, words);
+        text.push('\n');
     };
     for step in &plan.steps {
         match step {
@@ -85,6 +87,7 @@ fn event(text: &mut String, indent: &str, said: &Said<'_>) {
 
 fn arrow(said: &Said<'_>) -> &'static str {
     match said.event.kind {
+        Kind::Reply if said.event.is_dead_letter() => "--x",
         _ if said.event.is_dead_letter() => "-x",
         Kind::Call | Kind::Exit => "->>",
         Kind::Cast | Kind::Info => "-)",

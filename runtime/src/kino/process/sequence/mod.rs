@@ -10,6 +10,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 
+use super::canvas::Picture;
 use super::export::{self, Form};
 use super::words::one_line;
 use crate::kino::{Bundle, Render};
@@ -70,8 +71,9 @@ pub fn sequence(trace: Trace) -> Sequence {
 /// A trace as [`seq_trace`] shows it.
 ///
 /// Each process has a line, in the order in which they appear; time goes down. A reply says how long its call took. What is
-/// repeated is drawn once, in a frame that says how often. Payloads are shortened, and a long trace is drawn without its
-/// middle; notes at the end say what is missing.
+/// repeated is drawn once, in a frame that says how often. Payloads are shortened, and a long trace is shown without its
+/// middle, with notes that say what is missing; [`to_text`](Sequence::to_text) and [`to_json`](Sequence::to_json) have all
+/// of it.
 #[derive(Clone)]
 pub struct Sequence {
     trace: Trace,
@@ -122,8 +124,7 @@ impl Sequence {
 
     /// The sequence as a picture: one SVG document, without scripts, styles or references to anything.
     pub fn to_svg(&self) -> String {
-        let (shown, left_out) = self.shown();
-        svg::draw(&Plan::new(&shown, left_out), self.caption.as_deref()).svg
+        self.picture().svg
     }
 
     /// The sequence as a [Mermaid](https://mermaid.js.org) sequence diagram, to be pasted into a document.
@@ -183,6 +184,11 @@ impl Sequence {
         self.shown().0.outline()
     }
 
+    fn picture(&self) -> Picture {
+        let (shown, left_out) = self.shown();
+        svg::draw(&Plan::new(&shown, left_out), self.caption.as_deref())
+    }
+
     /// The trace without what is not wanted, and how many events that were.
     fn shown(&self) -> (Trace, usize) {
         let shown = (self.trace).filter(|event| self.relations || !plan::is_relation(event.kind));
@@ -200,7 +206,7 @@ impl Render for Sequence {
         Bundle::new()
             .with("text/html", picture.to_img(&plan.summary()))
             .with("image/svg+xml", picture.svg)
-            .with("text/plain", self.to_text())
+            .with("text/plain", plan::without_the_middle(self.to_text()))
     }
 }
 
@@ -236,3 +242,6 @@ impl fmt::Debug for Sequence {
         f.write_str(&self.to_text())
     }
 }
+
+#[cfg(test)]
+mod tests;

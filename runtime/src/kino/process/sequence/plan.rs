@@ -11,7 +11,8 @@ use crate::trace::{Event, Kind, Lane, Outcome, Row, Trace};
 /// Processes in a picture.
 const MOST_LANES: usize = 40;
 
-/// Lines in a picture: so many from the beginning, and so many from the end.
+/// Lines in a picture: so many from the beginning, and so many from the end. A frame takes two. With these, no picture is
+/// higher than 20 000 pixels.
 const MOST_FIRST: usize = 350;
 const MOST_LAST: usize = 150;
 
@@ -233,6 +234,19 @@ fn counted_processes(number: usize) -> String {
     }
 }
 
+/// The list of a long trace, for where it is shown beside its picture.
+pub(super) fn without_the_middle(text: String) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.len().checked_sub(MOST_FIRST + MOST_LAST) {
+        None | Some(0) => text,
+        Some(between) => {
+            let note = format!("({} between; to_text() has them all)", counted(between, "line"));
+            let (first, last) = (&lines[..MOST_FIRST], &lines[MOST_FIRST + between..]);
+            [first, &[&note], last].concat().join("\n")
+        }
+    }
+}
+
 /// The rows that are drawn, each with the place of its first event in the trace.
 struct Rows<'a> {
     first: Vec<(usize, Row<'a>)>,
@@ -250,8 +264,7 @@ impl<'a> Rows<'a> {
             rows.push((start, row));
             start = next;
         }
-        let lines = |rows: &[(usize, Row<'_>)]| rows.iter().map(|(_, row)| row.events.len()).sum::<usize>();
-        if lines(&rows) <= MOST_FIRST + MOST_LAST {
+        if rows.iter().map(|(_, row)| lines(row)).sum::<usize>() <= MOST_FIRST + MOST_LAST {
             let (between, last) = (0, Vec::new());
             return Rows {
                 first: rows,
@@ -280,9 +293,17 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// How many lines a row takes.
+fn lines(row: &Row<'_>) -> usize {
+    match row.events.len() {
+        1 => 1,
+        events => events + 2,
+    }
+}
+
 /// How many rows there is room for.
 fn fitting<'a>(rows: impl Iterator<Item = &'a (usize, Row<'a>)>, mut room: usize) -> usize {
-    rows.take_while(|(_, row)| match room.checked_sub(row.events.len()) {
+    rows.take_while(|(_, row)| match room.checked_sub(lines(row)) {
         Some(left) => {
             room = left;
             true
