@@ -147,6 +147,7 @@ pub mod __private {
     pub use crate::census::{Census, census};
     pub use crate::golden::compare;
     pub use crate::kino::handles::short_type_name;
+    pub use crate::kino::shown::readable;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
     pub use crate::threads::OwnThread;

@@ -4,10 +4,10 @@
 //! iterator that did not run, `Debug`, the name of its type. The choice is made at compile time by autoref: method lookup
 //! tries the type with the most references first, so each way is a trait for one reference less than the way before it.
 
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::Debug;
 use std::future::IntoFuture;
 
-use runtime::__private::short_type_name;
+use runtime::__private::{readable, short_type_name};
 use runtime::kino::{Bundle, Render};
 
 use crate::host::Host;
@@ -103,79 +103,10 @@ impl<T: ?Sized> AsTypeName for Shown<'_, T> {
     }
 }
 
-/// A line longer than this is hard to read.
-const WIDE: usize = 100;
-
-/// More lines than these are worse than one long one.
-const TALL: usize = 60;
-
-/// More characters than these nobody reads.
-const LONG: usize = 10_000;
-
-/// A value on one line, or spread over several if it is long; what is very long is cut.
-fn readable(value: &(impl Debug + ?Sized)) -> String {
-    let (line, is_whole) = written(format_args!("{value:?}"));
-    if !is_whole {
-        return format!("{line} …\ncut after {LONG} characters; `println!(\"{{:?}}\", …)` prints all");
-    }
-    if line.chars().count() <= WIDE {
-        return line;
-    }
-    let (lines, is_whole) = written(format_args!("{value:#?}"));
-    if is_whole && lines.lines().count() <= TALL {
-        lines
-    } else {
-        line
-    }
-}
-
-/// The first characters of what is formatted, and whether that is all.
-fn written(arguments: fmt::Arguments<'_>) -> (String, bool) {
-    let mut start = Start::default();
-    // The rest of a value that is too long is not formatted at all.
-    let is_whole = start.write_fmt(arguments).is_ok();
-    (start.text, is_whole)
-}
-
-/// Takes the first [`LONG`] characters.
-#[derive(Default)]
-struct Start {
-    text: String,
-    length: usize,
-}
-
-impl fmt::Write for Start {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            if self.length == LONG {
-                return Err(fmt::Error);
-            }
-            self.text.push(c);
-            self.length += 1;
-        }
-        Ok(())
-    }
-}
-
 fn text(text: String) {
     send(Bundle::new().with("text/plain", text));
 }
 
 fn send(bundle: Bundle) {
     Host::get().result(bundle);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_long_is_spread_and_what_is_very_long_is_cut() {
-        assert_eq!(readable(&[1, 2]), "[1, 2]");
-        let long = ["a".repeat(60), "b".repeat(60)];
-        assert_eq!(readable(&long), format!("{long:#?}"));
-        let cut = readable(&vec![7; 1_000_000]);
-        assert!(cut.starts_with("[7, 7") && cut.contains("cut after 10000 characters"));
-        assert!(cut.len() < LONG + 100);
-    }
 }

@@ -134,6 +134,12 @@ pub trait Device: Any + Send + Sync {
         self.write(Stream::Stdout, &format!("{}\n", text.trim_end_matches('\n')));
     }
 
+    /// Whether an output that was [displayed](Device::display) can be replaced in its place. Unless this is written, it
+    /// cannot: a new one is shown below, and those that change by themselves change less often.
+    fn replaces(&self) -> bool {
+        false
+    }
+
     /// Says something on a [comm], or has this device tell a process of those that the front end
     /// opens. Unless this is written, there is no front end.
     ///

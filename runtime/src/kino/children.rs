@@ -4,7 +4,7 @@ use crate::destination::Destination as _;
 use crate::dynamic_supervisor::{self, DynamicSupervisor};
 use crate::gen_server::StartError;
 use crate::pid::Pid;
-use crate::supervisor::{ChildError, ChildSpec};
+use crate::supervisor::{ChildError, ChildSpec, Restart};
 use crate::{global, io, process, task};
 
 /// The name of the supervisor whose children belong to a group leader.
@@ -40,6 +40,14 @@ pub async fn start_child(spec: ChildSpec) -> Result<Pid, ChildError> {
         .await
         .map_err(ChildError::Start)?;
     dynamic_supervisor::start_child(supervisor, spec).await
+}
+
+/// Makes the calling process one of those that belong to its cell: they end when the cell is run again.
+pub(super) async fn belong_to_cell() {
+    let me = process::me();
+    let spec = ChildSpec::new("live output", move || async move { Ok(me) }).restart(Restart::Temporary);
+    // Without a supervisor it goes on until it is told to end.
+    let _ = start_child(spec).await;
 }
 
 /// The supervisor of the children of that group leader; it is made when there is none.

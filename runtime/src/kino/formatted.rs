@@ -35,6 +35,44 @@ pub fn html(html: impl Into<String>) -> Html {
     Html { html: html.into() }
 }
 
+/// Text as a terminal shows it: in fixed width, with its line breaks, and with the colours of ANSI sequences.
+///
+/// # Examples
+///
+/// ```
+/// use crabtree::kino::{self, Render};
+///
+/// let verdict = kino::text("all tests \u{1b}[32mpassed\u{1b}[0m");
+/// assert_eq!(verdict.render().text(), "all tests \u{1b}[32mpassed\u{1b}[0m");
+/// ```
+pub fn text(text: impl Into<String>) -> Text {
+    Text { text: text.into() }
+}
+
+/// What [`text`] returns.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text {
+    text: String,
+}
+
+impl Render for Text {
+    fn render(&self) -> Bundle {
+        Bundle::new().with("text/plain", &*self.text)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// What [`markdown`] returns.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Markdown {

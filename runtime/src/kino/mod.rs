@@ -22,33 +22,61 @@
 //! Outside of a notebook nothing changes but the looks: the same values are shown as text.
 //!
 //! # What there is
-//! - [`markdown`] and [`html`]: text with markup.
-//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it; [`process::app_tree`]:
-//!   that of an application.
-//! - [`process::seq_trace`]: who sent what to whom, as a sequence.
+//! - [`text`], [`markdown`] and [`html`]: words, with colours and with markup.
+//! - [`image`], [`svg`] and [`plot`]: pictures.
+//! - [`layout`]: several values beside and below one another. [`download`]: files to take away.
+//! - [`display`], [`render`] and [`inspect`]: showing a value on its way. [`nothing`]: showing none.
+//! - [`frame`]: a place whose content changes. [`animate`]: one that follows a stream, such as an [`interval`].
+//!   [`listen`]: code that does. [`progress`]: how far long work is.
+//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
 //! - [`settle`]: waits until what processes show has come to rest.
 //! - [`start_child`]: processes that end when their cell is run again.
 //! - [`comm`]: channels to scripts and widgets in the front end.
 //! - [`Render`]: implement it for your own types.
+//!
+//! # Where it is shown
+//! Front ends differ in what they show, and remove what they do not trust. So nothing here needs a script or a style,
+//! pictures are images, what can be folded is open where folding is unknown, and every [`Bundle`] has a text. Names and
+//! values are shown as text, whatever is in them; only [`html`] and [`markdown`] take markup.
+//!
+//! # What goes on by itself
+//! Frames, animations and bars are thinned: a value that comes too soon after another one is left out, unless it is the
+//! last. An animation is a process, which ends in [three ways](animate), and nothing is left of it but what it showed.
 //!
 //! The vocabulary is that of Livebook's Kino.
 
 mod bundle;
 mod children;
 pub mod comm;
+mod compose;
 mod display;
+mod download;
 mod formatted;
+mod frame;
 pub(crate) mod handles;
 mod json;
+pub mod layout;
+mod live;
+mod picture;
 pub mod process;
+mod progress;
+mod prose;
 mod settle;
+pub(crate) mod shown;
+mod thinned;
 mod xml;
 
 pub use bundle::Bundle;
 pub use children::start_child;
 pub use display::{DisplayHandle, display};
-pub use formatted::{Html, Markdown, html, markdown};
+pub use download::{Download, download};
+pub use formatted::{Html, Markdown, Text, html, markdown, text};
+pub use frame::{Frame, frame};
+pub use live::{Animated, Interval, Live, animate, animate_with, interval, listen, listen_with};
+pub use picture::{Image, ImageError, Svg, image, plot, svg};
+pub use progress::{Over, Progress, progress};
 pub use settle::settle;
+pub use shown::{inspect, nothing, render};
 
 /// A value that has more than one representation.
 ///

@@ -61,6 +61,10 @@ impl Device for CellDevice {
         });
     }
 
+    fn replaces(&self) -> bool {
+        true
+    }
+
     fn get(&self, get: Get) -> Getting<'_> {
         Box::pin(read(self.host, self.cell, Arc::clone(&self.rest), get))
     }

@@ -4,12 +4,8 @@
 //! attributes, an explicit size, opaque fills on a white card, no style, script, marker or reference. Text is
 //! monospace: its width is known without the font.
 
-use std::fmt::Write;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::words::columns;
+use crate::kino::compose::img;
 use crate::kino::xml::push_escaped;
 
 /// A finished picture.
@@ -23,17 +19,7 @@ impl Picture {
     /// HTML that shows the picture also where inline SVG is removed. `alt` says what it shows.
     pub(crate) fn to_img(&self, alt: &str) -> String {
         let Picture { svg, width, height } = self;
-        let mut html = String::with_capacity(svg.len() * 4 / 3 + alt.len() + 120);
-        html.push_str("<img alt=\"");
-        push_escaped(&mut html, alt);
-        write!(
-            html,
-            r#"" width="{width}" height="{height}" src="data:image/svg+xml;base64,"#
-        )
-        .expect(INFALLIBLE);
-        STANDARD.encode_string(svg, &mut html);
-        html.push_str("\">");
-        html
+        img("image/svg+xml", svg.as_bytes(), alt, Some((*width, *height)))
     }
 }
 

@@ -57,7 +57,7 @@ mod sup_tree;
 mod svg;
 mod text;
 mod tree;
-mod words;
+pub(super) mod words;
 
 pub use layout::Direction;
 pub use sequence::{Sequence, seq_trace, sequence};

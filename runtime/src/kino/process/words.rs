@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 /// `1 worker`, `2 workers`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub(in crate::kino) fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
 /// Names may hold anything; a drawing gives each one line.
-pub(super) fn one_line(text: &str) -> String {
+pub(in crate::kino) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -21,7 +21,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Columns that `text` takes in a fixed-width font, as near as it can be told without the font.
-pub(super) fn columns(text: &str) -> usize {
+pub(in crate::kino) fn columns(text: &str) -> usize {
     text.chars()
         .map(|letter| match letter as u32 {
             0x0300..=0x036f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
@@ -40,7 +40,7 @@ pub(super) fn columns(text: &str) -> usize {
 }
 
 /// The beginning of `text`, if it takes more than so many columns.
-pub(super) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+pub(in crate::kino) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     if columns(text) <= most {
         return Cow::Borrowed(text);
     }
