@@ -13,10 +13,17 @@ fn main() {
             let sequence = sequence(lines).await;
             print(&format!("sequence of {lines} events"), || sequence.to_svg());
         }
-        for workers in [50, 500] {
+        for workers in [50, 500, 10_000] {
             let sup = tree(workers).await;
             let tree = kino::process::sup_tree(sup);
-            print(&format!("tree of {workers} workers"), || tree.to_svg());
+            print(&format!("tree of {workers} workers, folded"), || tree.to_svg());
+            if workers <= 500 {
+                let tree = tree.clone().unfolded();
+                print(&format!("tree of {workers} workers"), || tree.to_svg());
+            }
+            print(&format!("looking at {workers} workers"), || {
+                kino::process::sup_tree(sup).to_svg()
+            });
             supervisor::stop(sup).await.expect("it runs");
         }
     });

@@ -12,6 +12,7 @@ pub use crate::supervisor::{
 pub use crate::task::supervisor::TaskSupervisor;
 pub use crate::{
     Alias, Destination, Down, Exit, ExitReason, Flag, Info, Message, MonitorRef, Name, Pid, TimerRef, agent,
-    application, assert_trace, dynamic_supervisor, ets, exit, file, gen_server, io, kino, me, ms, partition_supervisor,
-    process, receive, registry, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys, system, task, trace,
+    application, assert_trace, assert_tree, dynamic_supervisor, ets, exit, file, gen_server, io, kino, me, ms,
+    partition_supervisor, process, receive, registry, secs, send, spawn, spawn_link, spawn_monitor, supervisor, sys,
+    system, task, trace,
 };

@@ -147,7 +147,7 @@ fn a_tree_shows_what_a_crash_replaced_and_what_it_left_alone() {
         let (pid, new) = (sup.pid(), child(sup, "two"));
         assert_ne!(new, two);
         let crashed = format!(
-            "sup {pid}  one_for_one · 1/3 in 5 s\n├── one {one}\n├── two {new}  ↻ 1, was {two}\n└── three {three}"
+            "sup {pid}  one_for_one · 1/3 in 5 s\n├── one {one}\n├── two {new}  ↻ 1, was {two}  died: boom\n└── three {three}"
         );
         assert_eq!(sup_tree(sup).to_text(), crashed);
         // A tree stays what it was when it was taken.
@@ -190,7 +190,10 @@ fn a_child_that_ended_is_shown_with_the_pid_that_it_had() {
         process::exit(one, ExitReason::Shutdown);
         process::sleep(ms(10)).await;
         let text = sup_tree(sup).to_text();
-        assert!(text.contains(&format!("one  stopped  was {one}\n")), "{text}");
+        assert!(
+            text.contains(&format!("one  stopped  was {one}  ended: shutdown\n")),
+            "{text}"
+        );
     });
 }
 

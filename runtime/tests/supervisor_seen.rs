@@ -209,7 +209,7 @@ fn the_picture_of_a_tree_shows_supervisors_of_every_kind() {
         let expected = "\
 Tree   one_for_all · 0/3 in 5 s
 ├── seen rooms   one_for_one · 1/9 in 5 s
-│   ├── room   ↻ 1, was
+│   ├── room   ↻ 1, was   died: killed
 │   └── seen room
 ├── partitions   one_for_one · 0/3 in 5 s
 │   ├── 0   one_for_one · 0/3 in 5 s  no children

@@ -340,7 +340,8 @@ pub struct Info {
 }
 
 impl Info {
-    fn of(table: &dyn AnyTable) -> Option<Info> {
+    /// What is known of a table; `None` when it is gone.
+    pub(crate) fn of(table: &dyn AnyTable) -> Option<Info> {
         let core = table.core();
         Some(Info {
             size: table.size()?,

@@ -28,7 +28,8 @@
 //! - [`display`], [`render`] and [`inspect`]: showing a value on its way. [`nothing`]: showing none.
 //! - [`frame`]: a place whose content changes. [`animate`]: one that follows a stream, such as an [`interval`].
 //!   [`listen`]: code that does. [`progress`]: how far long work is.
-//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it.
+//! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it. [`process::watch`] draws it
+//!   anew whenever something happens to it. [`process::observer`]: who does how much.
 //! - [`settle`]: waits until what processes show has come to rest.
 //! - [`start_child`]: processes that end when their cell is run again.
 //! - [`comm`]: channels to scripts and widgets in the front end.

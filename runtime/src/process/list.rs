@@ -111,18 +111,27 @@ impl Processes {
 }
 
 impl Listed {
-    /// A line of the table.
-    pub(crate) fn cells(&self) -> [String; Processes::HEAD.len()] {
+    /// The name or the label, if it has one.
+    pub(crate) fn title(&self) -> &str {
         let name = self.registered_name.as_ref().or(self.label.as_ref());
-        let place = match (self.status, self.current_place) {
+        name.map(Name::as_str).unwrap_or_default()
+    }
+
+    /// Where it waits.
+    fn place(&self) -> String {
+        match (self.status, self.current_place) {
             (Status::Running, _) => String::from("running"),
             (_, place) => place.map(|place| place.to_string()).unwrap_or_default(),
-        };
+        }
+    }
+
+    /// A line of the table.
+    pub(crate) fn cells(&self) -> [String; Processes::HEAD.len()] {
         [
             self.pid.to_string(),
-            name.map(Name::to_string).unwrap_or_default(),
+            self.title().to_owned(),
             self.initial_call.to_owned(),
-            place,
+            self.place(),
             self.message_queue_len.to_string(),
             self.reductions.to_string(),
             self.memory.to_string(),
@@ -151,25 +160,36 @@ impl<'a> IntoIterator for &'a Processes {
 impl fmt::Display for Processes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<_> = self.iter().map(Listed::cells).collect();
-        let mut widths = Processes::HEAD.map(str::len);
-        for line in &lines {
-            for (width, cell) in widths.iter_mut().zip(line) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let head = Processes::HEAD.map(String::from);
-        for line in std::iter::once(&head).chain(&lines) {
-            let mut text = String::new();
-            for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
-                text += &match column < Processes::NUMBERS {
-                    true => format!("{cell:width$}  "),
-                    false => format!("{cell:>width$}  "),
-                };
-            }
-            writeln!(f, "{}", text.trim_end())?;
-        }
+        write_table(f, Processes::HEAD, Processes::NUMBERS, &lines)?;
         f.write_str(&self.total())
     }
+}
+
+/// Lines below a head, in columns as wide as they need to be. From column `numbers` on there are numbers.
+pub(crate) fn write_table<const COLUMNS: usize>(
+    out: &mut dyn fmt::Write,
+    head: [&str; COLUMNS],
+    numbers: usize,
+    lines: &[[String; COLUMNS]],
+) -> fmt::Result {
+    let mut widths = head.map(|title| title.chars().count());
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let head = head.map(String::from);
+    for line in std::iter::once(&head).chain(lines) {
+        let mut text = String::new();
+        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
+            text += &match column < numbers {
+                true => format!("{cell:width$}  "),
+                false => format!("{cell:>width$}  "),
+            };
+        }
+        writeln!(out, "{}", text.trim_end())?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Processes {

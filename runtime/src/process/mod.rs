@@ -84,6 +84,7 @@ pub use lifecycle::{
     exit, flush, group_leader, is_alive, me, register, registered, set_group_leader, sleep, spawn, spawn_link,
     spawn_monitor, unregister, whereis,
 };
+pub(crate) use list::write_table;
 pub use list::{Listed, Processes, list};
 pub use origin::Place;
 pub use priority::Priority;

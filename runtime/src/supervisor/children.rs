@@ -1,7 +1,7 @@
 //! The children of a supervisor: a list that the supervisor changes and that others look at.
 
 use super::child_spec::ChildSpec;
-use super::snapshot::ChildStatus;
+use super::snapshot::{ChildEnd, ChildStatus};
 use super::strategy::{Intensity, Restart, Strategy};
 use crate::name::Name;
 use crate::node::node;
@@ -9,7 +9,8 @@ use crate::pid::Pid;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use tokio::sync::Notify;
 
 /// What a supervisor knows, and lets others see. Its lock is never held while a child is started or stopped.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct View {
     pub(super) children: Children,
     /// How many of the children a partition supervisor uses.
     pub(crate) partitions: Option<usize>,
+    /// Those who want to know when something becomes of the children.
+    pub(super) onlookers: Vec<Weak<Notify>>,
 }
 
 impl Shared {
@@ -36,7 +39,27 @@ impl Shared {
     }
 
     pub(crate) fn view<R>(&self, look: impl FnOnce(&mut View) -> R) -> R {
-        look(&mut self.0.lock())
+        let mut view = self.0.lock();
+        let before = view.children.changes;
+        let seen = look(&mut view);
+        if view.children.changes != before {
+            view.tell_onlookers();
+        }
+        seen
+    }
+
+    /// Has `onlooker` notified whenever something becomes of the children, for as long as somebody keeps it. Says
+    /// whether it was not yet.
+    pub(crate) fn tell(&self, onlooker: &Arc<Notify>) -> bool {
+        self.view(|view| {
+            let known = |told: &Weak<Notify>| std::ptr::eq(told.as_ptr(), Arc::as_ptr(onlooker));
+            if view.onlookers.iter().any(known) {
+                return false;
+            }
+            view.onlookers.retain(|told| told.strong_count() > 0);
+            view.onlookers.push(Arc::downgrade(onlooker));
+            true
+        })
     }
 }
 
@@ -44,6 +67,15 @@ impl View {
     /// The process of the child that was listed as number `place`, if it runs.
     pub(crate) fn running(&self, place: Place) -> Option<Pid> {
         self.children.get(place)?.pid()
+    }
+
+    /// Nobody is waited for: a notification that was not taken yet stands for all.
+    #[cold]
+    fn tell_onlookers(&mut self) {
+        self.onlookers.retain(|told| {
+            let onlooker = told.upgrade();
+            onlooker.inspect(|onlooker| onlooker.notify_one()).is_some()
+        });
     }
 }
 
@@ -57,6 +89,8 @@ pub(super) struct Kept {
     pub(super) status: ChildStatus,
     pub(super) restarts: u32,
     pub(super) previous: Option<Pid>,
+    /// How the previous one ended.
+    pub(super) ended: Option<ChildEnd>,
 }
 
 impl Kept {
@@ -66,6 +100,7 @@ impl Kept {
             status,
             restarts: 0,
             previous: None,
+            ended: None,
         }
     }
 
@@ -78,7 +113,7 @@ impl Kept {
 
     pub(super) fn pid(&self) -> Option<Pid> {
         match self.status {
-            ChildStatus::Running(pid) => Some(pid),
+            ChildStatus::Running(pid) | ChildStatus::Ended(pid) => Some(pid),
             ChildStatus::Restarting | ChildStatus::NotStarted => None,
         }
     }
@@ -95,6 +130,8 @@ pub(super) struct Children {
     ids: HashMap<Name, Place>,
     pids: HashMap<Pid, Place>,
     next: Place,
+    /// How often anything of this was changed.
+    pub(super) changes: u64,
 }
 
 impl Children {
@@ -116,6 +153,7 @@ impl Children {
         }
         let place = self.next;
         self.next += 1;
+        self.changes += 1;
         if let Some(pid) = child.pid() {
             self.pids.insert(pid, place);
         }
@@ -125,6 +163,7 @@ impl Children {
 
     pub(super) fn remove(&mut self, place: Place) {
         let Some(child) = self.list.remove(&place) else { return };
+        self.changes += 1;
         if self.ids.get(&child.spec.id) == Some(&place) {
             self.ids.remove(&child.spec.id);
         }
@@ -136,6 +175,7 @@ impl Children {
     /// Says how the child is from now on. The process that it was, if it ran, is its previous one.
     pub(super) fn set(&mut self, place: Place, status: ChildStatus) {
         let Some(child) = self.list.get_mut(&place) else { return };
+        self.changes += 1;
         child.previous = child.pid().or(child.previous);
         child.status = status;
         if let (Some(previous), true) = (child.previous, status != ChildStatus::Restarting) {
@@ -150,7 +190,16 @@ impl Children {
     /// Counts a restart.
     pub(super) fn restarted(&mut self, place: Place) {
         if let Some(child) = self.list.get_mut(&place) {
+            self.changes += 1;
             child.restarts += 1;
+        }
+    }
+
+    /// Says how the process of the child came to its end.
+    pub(super) fn ended(&mut self, place: Place, end: ChildEnd) {
+        if let Some(child) = self.list.get_mut(&place) {
+            self.changes += 1;
+            child.ended = Some(end);
         }
     }
 
@@ -171,7 +220,7 @@ impl Children {
         self.list.range(range).map(|(place, _)| *place).collect()
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Kept> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Kept> + ExactSizeIterator {
         self.list.values()
     }
 

@@ -8,7 +8,7 @@ use super::child_spec::ChildSpec;
 use super::children::{Children, EVERYWHERE, Kept, Place, Shared, View};
 use super::error::{ChildError, FailedToStartChild};
 use super::plan::{self, Extra, Options, Plan, StartWith, may_be};
-use super::snapshot::ChildStatus;
+use super::snapshot::{ChildEnd, ChildStatus};
 use super::stop::{Stopped, Stopper};
 use super::strategy::{AutoShutdown, Fate, Intensity, Restart, Shutdown, Strategy};
 use super::{Child, ChildCount, SupervisorRef};
@@ -153,6 +153,7 @@ impl Keeper {
             intensity: Intensity::new(max_restarts, Duration::from_secs(max_seconds.into())),
             children: Children::default(),
             partitions: None,
+            onlookers: Vec::new(),
         };
         let kind = match plan.kind {
             plan::Kind::Dynamic { max_children, extra } => Kind::Dynamic { max_children, extra },
@@ -251,6 +252,7 @@ impl Keeper {
             return Next::noreply();
         };
         self.progress(|| format!("{:?}, {pid}, ended: {reason}", spec.id));
+        self.view(|view| view.children.ended(place, ChildEnd::ByItself(reason)));
         match (fate, &self.kind) {
             (Fate::Restarted, _) => {
                 self.view(|view| view.children.set(place, ChildStatus::Restarting));
@@ -288,16 +290,18 @@ impl Keeper {
 
     /// Starts the child at `place` again, and with it those whom the strategy names.
     async fn restart(&mut self, place: Place) -> Next {
-        let (allowed, affected) = self.view(|view| {
+        let (allowed, affected, id) = self.view(|view| {
             let affected = view.strategy.affected(place);
-            (view.intensity.allows(Instant::now()), view.children.places(affected))
+            let id = view.children.get(place).map(|child| child.spec.id.clone());
+            let allowed = view.intensity.allows(Instant::now());
+            (allowed, view.children.places(affected), id)
         });
         if !allowed {
             let (max, period) = self.view(|view| (view.intensity.max, view.intensity.period));
             report::gives_up(max, period);
             return Next::stop(ExitReason::Shutdown);
         }
-        let affected = self.stop_for_restart(affected).await;
+        let affected = self.stop_for_restart(affected, id).await;
         for (n, place) in affected.iter().enumerate() {
             match self.start(*place).await {
                 Ok(Some(_)) => self.view(|view| view.children.restarted(*place)),
@@ -321,8 +325,8 @@ impl Keeper {
     /// Stops those of the affected that run, the last first, and says which are to be started.
     ///
     /// OTP: all of the affected are started, also one that had ended in good order; but a temporary one that was stopped
-    /// is forgotten.
-    async fn stop_for_restart(&mut self, affected: Vec<Place>) -> Vec<Place> {
+    /// is forgotten. `id` is the child on whose account they are.
+    async fn stop_for_restart(&mut self, affected: Vec<Place>, id: Option<Name>) -> Vec<Place> {
         let mut stopper = Stopper::new();
         let mut kept = Vec::with_capacity(affected.len());
         for place in affected.into_iter().rev() {
@@ -330,6 +334,9 @@ impl Keeper {
             self.view(|view| match view.children.get(place) {
                 Some(child) if ran && child.spec.restart == Restart::Temporary => view.children.remove(place),
                 _ => {
+                    if let (true, Some(id)) = (ran, &id) {
+                        view.children.ended(place, ChildEnd::With(id.clone()));
+                    }
                     view.children.set(place, ChildStatus::Restarting);
                     kept.push(place);
                 }
@@ -351,7 +358,10 @@ impl Keeper {
         if let Stopped::Late(time) = stopper.stop(pid, shutdown).await {
             report::killed(&id, pid, time);
         }
-        self.view(|view| view.children.set(place, ChildStatus::NotStarted));
+        self.view(|view| {
+            view.children.ended(place, ChildEnd::Stopped);
+            view.children.set(place, ChildStatus::NotStarted);
+        });
         self.progress(|| format!("stopped {id:?}, {pid}"));
         true
     }
@@ -432,7 +442,7 @@ impl Keeper {
     fn idle(&self, id: Name) -> Result<Place, ChildError> {
         let place = self.place(&Which::Id(id.clone()))?;
         match self.view(|view| view.children.get(place).map(|child| child.status)) {
-            Some(ChildStatus::Running(pid)) => Err(ChildError::Running { id, pid }),
+            Some(ChildStatus::Running(pid) | ChildStatus::Ended(pid)) => Err(ChildError::Running { id, pid }),
             Some(ChildStatus::Restarting) => Err(ChildError::Restarting(id)),
             Some(ChildStatus::NotStarted) | None => Ok(place),
         }

@@ -16,25 +16,37 @@ impl Render for Processes {
 }
 
 fn html(processes: &Processes) -> String {
+    let lines = processes.iter().take(SHOWN).map(Listed::cells);
+    let mut note = processes.total();
+    if let Some(more @ 1..) = processes.len().checked_sub(SHOWN) {
+        note.push_str(&format!(", {more} of them not shown"));
+    }
+    table(Processes::HEAD, Processes::NUMBERS, lines, &note)
+}
+
+/// Lines below a head, and a note below them. From column `numbers` on there are numbers.
+pub(super) fn table<const COLUMNS: usize>(
+    head: [&str; COLUMNS],
+    numbers: usize,
+    lines: impl Iterator<Item = [String; COLUMNS]>,
+    note: &str,
+) -> String {
     let mut html = String::from("<table><thead>");
-    push_line(&mut html, "th", Processes::HEAD);
+    push_line(&mut html, "th", numbers, head);
     html.push_str("</thead><tbody>");
-    for cells in processes.iter().take(SHOWN).map(Listed::cells) {
-        push_line(&mut html, "td", cells);
+    for cells in lines {
+        push_line(&mut html, "td", numbers, cells);
     }
     html.push_str("</tbody></table><p>");
-    push_escaped(&mut html, &processes.total());
-    if let Some(more @ 1..) = processes.len().checked_sub(SHOWN) {
-        html.push_str(&format!(", {more} of them not shown"));
-    }
+    push_escaped(&mut html, note);
     html.push_str("</p>");
     html
 }
 
-fn push_line<S: AsRef<str>>(html: &mut String, tag: &str, cells: impl IntoIterator<Item = S>) {
+fn push_line<S: AsRef<str>>(html: &mut String, tag: &str, numbers: usize, cells: impl IntoIterator<Item = S>) {
     html.push_str("<tr>");
     for (column, cell) in cells.into_iter().enumerate() {
-        let align = if column < Processes::NUMBERS { "left" } else { "right" };
+        let align = if column < numbers { "left" } else { "right" };
         html.push_str(&format!("<{tag} align=\"{align}\">"));
         push_escaped(html, cell.as_ref());
         html.push_str(&format!("</{tag}>"));

@@ -4,8 +4,9 @@ use super::canvas::{
     AMBER, Canvas, DARK_AMBER, DARK_GREY, Font, GREEN, GREY, Head, INK, MARGIN, PALE_AMBER, Picture, RED, STROKE,
     VIOLET, put, tenth,
 };
+use super::fold::FULL;
 use super::layout::{self, Direction, Gaps, Item, Place};
-use super::tree::{Kind, Node, Status, Tree};
+use super::tree::{Change, Kind, Mark, Node, Status, Tone, Tree, links};
 use super::words::shortened;
 
 /// Above this width a tree whose direction was not chosen lies on its side, if that is narrower.
@@ -19,7 +20,8 @@ const GAPS: Gaps = Gaps {
 
 /// Draws `tree`; without a direction the one that fits.
 pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
-    let visits = tree.root.walk();
+    let root = tree.drawn();
+    let visits = root.walk();
     let cards: Vec<Card<'_>> = visits
         .iter()
         .map(|visit| Card::new(visit.node, visit.parent.is_none()))
@@ -29,8 +31,8 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
         .zip(&visits)
         .map(|(card, visit)| Item {
             parent: visit.parent,
-            width: card.width,
-            height: card.height,
+            width: card.width + card.stack,
+            height: card.height + card.stack,
         })
         .collect();
 
@@ -43,7 +45,9 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
         caption: tree.caption.as_deref(),
     };
     let top = head.top();
-    let width = head.width(inner_width);
+    let changes = tree.changes.as_deref();
+    let below = changes.map_or(0.0, |_| CHANGES_HEIGHT);
+    let width = head.width(inner_width.max(changes.map_or(0.0, |text| Font::DETAIL.width_of(text))));
     let left = (width - inner_width) / 2.0;
     let places: Vec<Place> = places
         .iter()
@@ -53,19 +57,30 @@ pub(crate) fn draw(tree: &Tree, direction: Option<Direction>) -> Picture {
         })
         .collect();
 
-    let mut canvas = Canvas::begin(&head, width, inner_height + top + MARGIN, 700 * cards.len());
+    let height = inner_height + top + MARGIN + below;
+    let mut canvas = Canvas::begin(&head, width, height, 800 * cards.len());
     // The lines that matter lie above the others.
     for is_calm in [true, false] {
         for (n, visit) in visits.iter().enumerate() {
             if let Some(parent) = visit.parent
-                && (cards[n].look.edge != AMBER) == is_calm
+                && cards[n].look.is_calm() == is_calm
             {
                 canvas.edge((&cards[parent], places[parent]), (&cards[n], places[n]), direction);
             }
         }
     }
+    for (first, second) in links(&visits) {
+        canvas.link(
+            (&cards[first], places[first]),
+            (&cards[second], places[second]),
+            direction,
+        );
+    }
     for (card, place) in cards.iter().zip(&places) {
         canvas.card(card, *place);
+    }
+    if let Some(changes) = changes {
+        canvas.text(width / 2.0, height - MARGIN + 2.0, Font::DETAIL, DARK_GREY, changes);
     }
     canvas.end()
 }
@@ -98,12 +113,14 @@ struct Card<'a> {
     look: Look,
     title: String,
     details: Vec<Detail>,
-    /// The strip at the bottom that tells of a crash.
-    history: Option<String>,
+    /// The strip at the bottom that tells what has happened.
+    marks: Vec<Mark>,
     /// How many messages wait.
     mailbox: Option<String>,
     width: f64,
     height: f64,
+    /// How far the cards behind it stick out, if it stands for many.
+    stack: f64,
 }
 
 struct Detail {
@@ -122,19 +139,30 @@ struct Look {
     edge: &'static str,
 }
 
+/// What is new.
+const FRESH: &str = "#15803d";
+const PALE_FRESH: &str = "#dcfce7";
+const PALE_RED: &str = "#fee2e2";
+const CYAN: &str = "#a5f3fc";
+const DOTS: &str = r#" stroke-dasharray="1.5 4""#;
+
 const CORNER: f64 = 8.0;
 const PADDING: f64 = 14.0;
 const TITLE_HEIGHT: f64 = 32.0;
 const DETAIL_HEIGHT: f64 = 16.0;
-const HISTORY_HEIGHT: f64 = 22.0;
+const STRIP_HEIGHT: f64 = 22.0;
+const CHANGES_HEIGHT: f64 = 22.0;
+const STACK: f64 = 8.0;
+/// Half the height of the ellipse that a cylinder ends with.
+const RIM: f64 = 6.0;
 const MOST_COLUMNS: usize = 44;
 
 impl<'a> Card<'a> {
     fn new(node: &'a Node, is_root: bool) -> Card<'a> {
         let look = Look::of(node, is_root);
         let title = shortened(&node.title, MOST_COLUMNS).into_owned();
-        let state = node.state().map(|state| Detail {
-            text: state.to_owned(),
+        let state = node.state().map(|text| Detail {
+            text,
             colour: if node.is_running() { INK } else { look.stroke_text() },
         });
         let policy = node.policy.as_ref().map(|policy| Detail {
@@ -146,28 +174,57 @@ impl<'a> Card<'a> {
             },
         });
         let details: Vec<Detail> = [state, policy].into_iter().flatten().collect();
-        let history = node.history();
+        let marks: Vec<Mark> = node
+            .marks()
+            .into_iter()
+            .map(|mark| Mark {
+                text: shortened(&mark.text, MOST_COLUMNS).into_owned(),
+                ..mark
+            })
+            .collect();
         let mailbox = (node.mailbox > 0).then(|| node.mailbox.to_string());
 
         let widest = details
             .iter()
             .map(|detail| detail.text.as_str())
-            .chain(history.as_deref())
+            .chain(marks.iter().map(|mark| mark.text.as_str()))
             .map(|text| Font::DETAIL.width_of(text))
             .fold(Font::TITLE.width_of(&title), f64::max);
-        let height =
-            TITLE_HEIGHT + DETAIL_HEIGHT * details.len() as f64 + history.as_ref().map_or(0.0, |_| HISTORY_HEIGHT);
+        let strip = match marks.len() {
+            0 => 0.0,
+            lines => STRIP_HEIGHT + DETAIL_HEIGHT * (lines - 1) as f64,
+        };
+        let rim = if node.kind == Kind::Table { 2.0 * RIM } else { 0.0 };
+        let height = TITLE_HEIGHT + DETAIL_HEIGHT * details.len() as f64 + strip + rim;
         let width = (widest + 2.0 * PADDING).max(96.0).ceil();
         Card {
             node,
             look,
             title,
             details,
-            history,
+            marks,
             mailbox,
             width,
             height,
+            stack: if node.many.is_some() { STACK } else { 0.0 },
         }
+    }
+
+    /// What a pointer that rests on it shows: what is not in the picture, or only its beginning.
+    fn hint(&self) -> String {
+        let Node { title, .. } = self.node;
+        let marks = self.node.marks();
+        let cut = marks
+            .iter()
+            .zip(&self.marks)
+            .filter(|(whole, shown)| whole.text != shown.text);
+        let title = (*title != self.title).then_some(title.as_str());
+        let parts = title.into_iter().chain(cut.map(|(whole, _)| whole.text.as_str()));
+        parts.collect::<Vec<_>>().join(" · ")
+    }
+
+    fn strip_height(&self) -> f64 {
+        STRIP_HEIGHT + DETAIL_HEIGHT * (self.marks.len().saturating_sub(1)) as f64
     }
 }
 
@@ -177,6 +234,8 @@ impl Look {
             fill: match node.kind {
                 Kind::Application | Kind::Supervisor => VIOLET,
                 Kind::Worker => GREEN,
+                Kind::Linked => "#ffffff",
+                Kind::Table => CYAN,
             },
             stroke: STROKE,
             stroke_width: if is_root { 4.0 } else { 1.0 },
@@ -193,6 +252,14 @@ impl Look {
             ..calm
         };
         let has_history = node.history().is_some();
+        if let (Some(Change::New | Change::Started), Status::Running(_)) = (node.change, &node.status) {
+            return Look {
+                stroke: FRESH,
+                stroke_width: 2.5,
+                edge: FRESH,
+                ..calm
+            };
+        }
         match node.status {
             Status::Running(_) if is_root || !has_history => calm,
             Status::Running(_) => Look {
@@ -209,13 +276,19 @@ impl Look {
                 text: DARK_AMBER,
                 edge: AMBER,
             },
-            Status::Stopped if has_history => Look {
+            Status::Thing(_) => calm,
+            Status::Stopped | Status::Ended if has_history => Look {
                 stroke: RED,
                 stroke_width: 1.5,
                 ..grey
             },
-            Status::Stopped | Status::Missing(_) => grey,
+            Status::Stopped | Status::Ended | Status::Missing(_) => grey,
         }
+    }
+
+    /// Whether nothing has happened to it.
+    fn is_calm(&self) -> bool {
+        self.edge != AMBER && self.edge != FRESH
     }
 
     /// The colour of words about a process that does not run.
@@ -228,34 +301,60 @@ impl Look {
 }
 
 impl Canvas {
-    /// An arrow from a supervisor to its child.
+    /// An arrow from a supervisor to its child, or a line to something else that is below it.
     fn edge(&mut self, (from, at): (&Card<'_>, Place), (to, end): (&Card<'_>, Place), direction: Direction) {
         let colour = to.look.edge;
-        let width = if to.look.edge == AMBER { 2.0 } else { 1.5 };
-        let dash = if to.look.dashed {
-            r#" stroke-dasharray="5 4""#
-        } else {
-            ""
+        let width = if to.look.is_calm() { 1.5 } else { 2.0 };
+        let has_head = !matches!(to.node.kind, Kind::Table | Kind::Linked);
+        let dash = match to.node.kind {
+            Kind::Linked => DOTS,
+            _ if to.look.dashed => r#" stroke-dasharray="5 4""#,
+            _ => "",
         };
         let gap = to.look.stroke_width / 2.0;
+        let head = if has_head { 7.0 } else { 0.0 };
+        match direction {
+            Direction::TopDown => {
+                let (x1, y1) = (tenth(at.x + from.width / 2.0), tenth(at.y + from.height + from.stack));
+                let (x2, y2) = (tenth(end.x + to.width / 2.0), tenth(end.y - gap));
+                let (tip, middle) = (tenth(y2 - head), tenth((y1 + y2 - head) / 2.0));
+                put!(self, r#"<path d="M{x1} {y1}C{x1} {middle} {x2} {middle} {x2} {tip}" "#);
+                put!(self, r#"fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>"#);
+                if has_head {
+                    put!(self, r#"<path d="M{x2} {y2}l-4.5 -8h9z" fill="{colour}"/>"#);
+                }
+            }
+            Direction::LeftRight => {
+                let (x1, y1) = (tenth(at.x + from.width + from.stack), tenth(at.y + from.height / 2.0));
+                let (x2, y2) = (tenth(end.x - gap), tenth(end.y + to.height / 2.0));
+                let (tip, middle) = (tenth(x2 - head), tenth((x1 + x2 - head) / 2.0));
+                put!(self, r#"<path d="M{x1} {y1}C{middle} {y1} {middle} {y2} {tip} {y2}" "#);
+                put!(self, r#"fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>"#);
+                if has_head {
+                    put!(self, r#"<path d="M{x2} {y2}l-8 -4.5v9z" fill="{colour}"/>"#);
+                }
+            }
+        }
+    }
+
+    /// A dotted line between two processes that are linked, from the side on which their own children are.
+    fn link(&mut self, (from, at): (&Card<'_>, Place), (to, end): (&Card<'_>, Place), direction: Direction) {
+        const BEND: f64 = 26.0;
         match direction {
             Direction::TopDown => {
                 let (x1, y1) = (tenth(at.x + from.width / 2.0), tenth(at.y + from.height));
-                let (x2, y2) = (tenth(end.x + to.width / 2.0), tenth(end.y - gap));
-                let (tip, middle) = (tenth(y2 - 7.0), tenth((y1 + y2 - 7.0) / 2.0));
-                put!(self, r#"<path d="M{x1} {y1}C{x1} {middle} {x2} {middle} {x2} {tip}" "#);
-                put!(self, r#"fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>"#);
-                put!(self, r#"<path d="M{x2} {y2}l-4.5 -8h9z" fill="{colour}"/>"#);
+                let (x2, y2) = (tenth(end.x + to.width / 2.0), tenth(end.y + to.height));
+                let deep = tenth(y1.max(y2) + BEND);
+                put!(self, r#"<path d="M{x1} {y1}C{x1} {deep} {x2} {deep} {x2} {y2}" "#);
             }
             Direction::LeftRight => {
                 let (x1, y1) = (tenth(at.x + from.width), tenth(at.y + from.height / 2.0));
-                let (x2, y2) = (tenth(end.x - gap), tenth(end.y + to.height / 2.0));
-                let (tip, middle) = (tenth(x2 - 7.0), tenth((x1 + x2 - 7.0) / 2.0));
-                put!(self, r#"<path d="M{x1} {y1}C{middle} {y1} {middle} {y2} {tip} {y2}" "#);
-                put!(self, r#"fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>"#);
-                put!(self, r#"<path d="M{x2} {y2}l-8 -4.5v9z" fill="{colour}"/>"#);
+                let (x2, y2) = (tenth(end.x + to.width), tenth(end.y + to.height / 2.0));
+                let deep = tenth(x1.max(x2) + BEND);
+                put!(self, r#"<path d="M{x1} {y1}C{deep} {y1} {deep} {y2} {x2} {y2}" "#);
             }
         }
+        put!(self, r#"fill="none" stroke="{STROKE}" stroke-width="1.5"{DOTS}/>"#);
     }
 
     fn card(&mut self, card: &Card<'_>, at: Place) {
@@ -264,32 +363,70 @@ impl Canvas {
         } = card;
         let (x, y, middle) = (tenth(at.x), tenth(at.y), at.x + width / 2.0);
         self.svg.push_str("<g>");
-        if card.title != card.node.title {
-            self.title(&card.node.title);
+        let hint = card.hint();
+        if !hint.is_empty() {
+            self.title(&hint);
         }
-        put!(
-            self,
-            r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{CORNER}" fill="{}""#,
-            look.fill,
-        );
-        if card.history.is_none() {
-            self.outline(look);
+        if card.stack > 0.0 {
+            for behind in [card.stack, card.stack / 2.0] {
+                let (x, y) = (tenth(at.x + behind), tenth(at.y + behind));
+                put!(
+                    self,
+                    r##"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{CORNER}" fill="{}" stroke="{}"/>"##,
+                    look.fill,
+                    look.stroke,
+                );
+            }
         }
-        self.svg.push_str("/>");
-        if let Some(history) = &card.history {
-            self.history(card, history, at);
+        let mut baseline = at.y + 21.0;
+        if card.node.kind == Kind::Table {
+            self.cylinder(card, at);
+            baseline += 1.5 * RIM;
+        } else {
+            put!(
+                self,
+                r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{CORNER}" fill="{}""#,
+                look.fill,
+            );
+            if card.marks.is_empty() {
+                self.outline(look);
+            }
+            self.svg.push_str("/>");
+        }
+        if !card.marks.is_empty() {
+            self.strip(card, at);
         }
 
-        let mut baseline = at.y + 21.0;
         self.text(middle, baseline, Font::TITLE, look.text, &card.title);
         for detail in &card.details {
             baseline += DETAIL_HEIGHT;
             self.text(middle, baseline, Font::DETAIL, detail.colour, &detail.text);
         }
+        self.marks(card, at);
         if let Some(mailbox) = &card.mailbox {
-            self.mailbox(mailbox, card.node.mailbox, at.x + width, at.y);
+            self.mailbox(mailbox, card.node, at.x + width, at.y);
         }
         self.svg.push_str("</g>");
+    }
+
+    /// A table.
+    fn cylinder(&mut self, card: &Card<'_>, at: Place) {
+        let Card {
+            look, width, height, ..
+        } = card;
+        let (x, y) = (tenth(at.x), tenth(at.y + RIM));
+        let (radius, side) = (tenth(width / 2.0), tenth(height - 2.0 * RIM));
+        put!(
+            self,
+            r#"<path d="M{x} {y}a{radius} {RIM} 0 0 1 {width} 0v{side}a{radius} {RIM} 0 0 1 -{width} 0z" fill="{}""#,
+            look.fill,
+        );
+        self.outline(look);
+        put!(
+            self,
+            r#"/><path d="M{x} {y}a{radius} {RIM} 0 0 0 {width} 0" fill="none" stroke="{}"/>"#,
+            look.stroke,
+        );
     }
 
     fn outline(&mut self, look: &Look) {
@@ -304,18 +441,20 @@ impl Canvas {
         }
     }
 
-    /// The strip that tells what was here before, and the outline over it.
-    fn history(&mut self, card: &Card<'_>, history: &str, at: Place) {
-        let (x, y) = (tenth(at.x), tenth(at.y + card.height - HISTORY_HEIGHT));
-        let (fill, colour) = match card.look.stroke {
-            RED => ("#fee2e2", RED),
-            _ => (PALE_AMBER, DARK_AMBER),
+    /// The strip that tells what has happened here, and the outline over it.
+    fn strip(&mut self, card: &Card<'_>, at: Place) {
+        let strip = card.strip_height();
+        let (x, y) = (tenth(at.x), tenth(at.y + card.height - strip));
+        let fill = match card.look.stroke {
+            RED | GREY => PALE_RED,
+            FRESH => PALE_FRESH,
+            _ => PALE_AMBER,
         };
         put!(
             self,
             r#"<path d="M{x} {y}h{}v{}a{CORNER} {CORNER} 0 0 1 -{CORNER} {CORNER}h-{}a{CORNER} {CORNER} 0 0 1 -{CORNER} -{CORNER}z" fill="{fill}"/>"#,
             card.width,
-            HISTORY_HEIGHT - CORNER,
+            strip - CORNER,
             card.width - 2.0 * CORNER,
         );
         put!(
@@ -333,16 +472,30 @@ impl Canvas {
         );
         self.outline(&card.look);
         self.svg.push_str("/>");
-        self.text(at.x + card.width / 2.0, y + 15.0, Font::DETAIL, colour, history);
+    }
+
+    fn marks(&mut self, card: &Card<'_>, at: Place) {
+        let mut baseline = at.y + card.height - card.strip_height() + 15.0;
+        for mark in &card.marks {
+            let colour = match mark.tone {
+                Tone::Changed => DARK_AMBER,
+                Tone::Bad => RED,
+                Tone::Good => FRESH,
+            };
+            self.text(at.x + card.width / 2.0, baseline, Font::DETAIL, colour, &mark.text);
+            baseline += DETAIL_HEIGHT;
+        }
     }
 
     /// An envelope and the number of messages, on the upper right corner.
-    fn mailbox(&mut self, text: &str, messages: usize, right: f64, top: f64) {
+    fn mailbox(&mut self, text: &str, node: &Node, right: f64, top: f64) {
         let width = (Font::DETAIL.width_of(text) + 29.0).ceil();
         let (x, y) = (tenth(right - width + 10.0), tenth(top - 12.0));
-        let (fill, colour) = match messages {
-            0..100 => ("#ffffff", STROKE),
-            _ => ("#fee2e2", RED),
+        let (fill, colour) = match node.mailbox {
+            ..FULL => ("#ffffff", STROKE),
+            // Many mailboxes together are not a full one.
+            _ if node.many.is_some() => ("#ffffff", STROKE),
+            _ => (PALE_RED, RED),
         };
         put!(
             self,
