@@ -502,6 +502,17 @@ fn info_says_where_a_process_comes_from_and_where_it_waits() {
 }
 
 #[test]
+fn a_place_in_this_crate_is_shown_without_the_machine_that_compiled_it() {
+    check(async {
+        let user = process::whereis("user").unwrap();
+        let place = process::info(user).unwrap().spawned_at;
+        let shown = place.to_string();
+        let expected = format!("crabtree/src/node.rs:{}:", place.line());
+        assert!(shown.starts_with(&expected), "{shown}");
+    });
+}
+
+#[test]
 fn memory_grows_with_the_future_and_the_mailbox() {
     check(async {
         let small = spawn(std::future::pending::<()>());

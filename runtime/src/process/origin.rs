@@ -6,7 +6,8 @@ use std::panic::Location;
 
 /// A place in the source: `file:line:column`.
 ///
-/// In a notebook it is a place in the code that the cell became.
+/// In a notebook it is a place in the code that the cell became. One in this crate is shown as `crabtree/src/…`,
+/// wherever its sources were when it was compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place(&'static Location<'static>);
 
@@ -30,7 +31,11 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.0, f)
+        let sources = file!().trim_end_matches("process/origin.rs");
+        match self.file().strip_prefix(sources) {
+            Some(file) => write!(f, "crabtree/src/{file}:{}:{}", self.0.line(), self.0.column()),
+            None => fmt::Display::fmt(self.0, f),
+        }
     }
 }
 
