@@ -7,22 +7,38 @@ use std::process::Command;
 
 use super::{cache, crabtree};
 
-const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
-
 /// The environment.
 pub struct Python {
     directory: PathBuf,
+    /// What is in it: a file beside the Python tests.
+    requirements: PathBuf,
 }
 
 impl Python {
-    /// Makes the environment, or finds it as an earlier test left it, and installs the kernel in it.
+    /// Jupyter's tools for batches and for terminals.
     pub fn with_kernel() -> Python {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+        Python::environment("python", "requirements.txt")
+    }
+
+    /// JupyterLab. Tests that need none of it are spared its size.
+    pub fn with_jupyterlab() -> Python {
+        Python::environment("jupyterlab", "jupyterlab.txt")
+    }
+
+    /// Makes the environment, or finds it as an earlier test left it, and installs the kernel in it.
+    fn environment(name: &str, requirements: &str) -> Python {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&directory).unwrap();
         // Tests of several files may come here at once.
         let gate = File::create(directory.with_extension("lock")).unwrap();
         gate.lock().unwrap();
-        let python = Python { directory };
+        let requirements = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/python")
+            .join(requirements);
+        let python = Python {
+            directory,
+            requirements,
+        };
         python.ensure_packages();
         let prefix = python.directory.as_os_str();
         succeed(
@@ -35,7 +51,8 @@ impl Python {
 
     fn ensure_packages(&self) {
         let installed = self.directory.join("installed.txt");
-        if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == REQUIREMENTS) {
+        let wanted = std::fs::read_to_string(&self.requirements).unwrap();
+        if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
             return;
         }
         succeed(
@@ -43,22 +60,31 @@ impl Python {
                 .args(["-m", "venv", "--clear"])
                 .arg(&self.directory),
         );
-        let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/requirements.txt");
         succeed(
             self.command("python")
                 .args(["-m", "pip", "install", "--quiet", "-r"])
-                .arg(requirements),
+                .arg(&self.requirements),
         );
-        std::fs::write(installed, REQUIREMENTS).unwrap();
+        std::fs::write(installed, wanted).unwrap();
+    }
+
+    /// Where the environment's programs are.
+    pub fn programs(&self) -> PathBuf {
+        self.directory.join("bin")
     }
 
     /// One of the environment's programs, to be run with the environment's kernels only.
     pub fn command(&self, program: &str) -> Command {
-        let binaries = self.directory.join("bin");
-        let mut path = binaries.clone().into_os_string();
+        let mut command = Command::new(self.programs().join(program));
+        self.activate(&mut command);
+        command
+    }
+
+    /// Has a command find the environment's programs, and the environment's kernels only.
+    pub fn activate(&self, command: &mut Command) {
+        let mut path = self.programs().into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
-        let mut command = Command::new(binaries.join(program));
         command
             .env("VIRTUAL_ENV", &self.directory)
             .env("PATH", path)
@@ -66,7 +92,6 @@ impl Python {
             .env("CRABTREE_CACHE_DIR", cache())
             .env("CRABTREE_HISTORY", self.directory.join("history.sqlite"))
             .env_remove("PYTHONHOME");
-        command
     }
 
     /// Runs one of the Python test files of this directory.
