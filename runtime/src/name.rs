@@ -110,6 +110,13 @@ impl From<&Name> for Name {
     }
 }
 
+/// As its text.
+impl serde_core::Serialize for Name {
+    fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -62,6 +62,13 @@ impl From<&Pid> for Pid {
     }
 }
 
+/// As its text.
+impl serde_core::Serialize for Pid {
+    fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{}.{}.{}>", self.node.0, self.number, self.serial)

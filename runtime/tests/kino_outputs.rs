@@ -317,3 +317,87 @@ fn what_is_laid_out_is_readable_without_scripts_and_shows_names_as_text() {
     );
     assert!(download.get("text/html").unwrap().contains(";base64,eA==\""));
 }
+
+#[derive(Clone, Copy)]
+struct Opaque(i32);
+
+impl Opaque {
+    async fn later(self) -> Result<i32, String> {
+        tokio::task::yield_now().await;
+        if self.0 > 0 {
+            Ok(self.0)
+        } else {
+            Err("too small".to_owned())
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_calls_is_shown_with_its_values_on_the_way() {
+    check(async {
+        let screen = screen(true);
+        let words = vec!["a".to_owned(), "bb".to_owned()];
+        let total = kino::debug!(words.iter().map(|word| word.len()).sum::<usize>());
+        assert_eq!((total, words.len()), (3, 2));
+        let shown = screen.texts().remove(0);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines.len(), 4, "{shown}");
+        for (line, expected) in lines.iter().zip([
+            "words                        [\"a\", \"bb\"]",
+            ".iter()                      Iter([\"a\", \"bb\"])",
+            ".map(|word| word.len())      Map { iter: Iter([\"a\", \"bb\"]) }",
+            ".sum::<usize>()              3",
+        ]) {
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words(line), words(expected));
+        }
+
+        let mut queue = vec![1];
+        assert_eq!(kino::debug!(queue.pop()), Some(1));
+        assert_eq!(kino::debug!("<script>".to_owned() + "x"), "<script>x");
+        let place = screen.displays.lock().unwrap()[2]
+            .bundle
+            .get("text/html")
+            .unwrap()
+            .to_owned();
+        assert!(
+            place.contains("&lt;script&gt;") && !place.contains("<script"),
+            "{place}"
+        );
+    });
+}
+
+#[test]
+fn a_chain_that_ends_early_shows_how_far_it_came() {
+    check(async {
+        let screen = screen(false);
+        async fn twice(value: Opaque) -> Result<i32, String> {
+            Ok(kino::debug!(value.later().await?.checked_mul(2).unwrap_or_default()))
+        }
+        assert_eq!(twice(Opaque(4)).await, Ok(8));
+        assert_eq!(twice(Opaque(0)).await, Err("too small".to_owned()));
+        let texts = screen.texts();
+        let lines = |n: usize| texts[n].lines().map(str::to_owned).collect::<Vec<_>>();
+        assert!(lines(0)[0].starts_with("[runtime/tests/kino_outputs.rs:") || lines(0)[0].contains("kino_outputs.rs:"));
+        assert!(lines(0)[1].ends_with("a value of type Opaque"), "{texts:?}");
+        assert!(
+            lines(0)[2].starts_with(".later().await") && lines(0)[2].ends_with("Ok(4)"),
+            "{texts:?}"
+        );
+        assert_eq!(lines(0).len(), 6, "{texts:?}");
+        assert_eq!(lines(1).len(), 3, "{texts:?}");
+        assert!(lines(1)[2].ends_with("Err(\"too small\")"), "{texts:?}");
+    });
+}
+
+#[test]
+fn processes_are_shown_in_tables_and_trees() {
+    check(async {
+        let screen = screen(true);
+        kino::render(kino::data_table([(me(), "main")]).columns(["pid", "what"]));
+        assert!(screen.texts()[0].contains(&format!("{}  main", me())));
+        kino::render(kino::mermaid("flowchart LR\na --> b"));
+        kino::render(kino::tree(&vec![me()]));
+        assert_eq!(screen.texts()[2], format!("{:#?}", vec![me()]));
+    });
+}

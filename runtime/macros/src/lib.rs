@@ -1,5 +1,6 @@
 //! The procedural macros of `crabtree`, which re-exports them.
 
+mod debug;
 mod receive;
 
 use proc_macro::TokenStream;
@@ -133,4 +134,38 @@ use proc_macro::TokenStream;
 #[proc_macro]
 pub fn receive(arms: TokenStream) -> TokenStream {
     receive::receive(arms.into()).into()
+}
+
+/// Shows an expression and its value, and for a chain of calls each value on the way; the last one is given back.
+///
+/// What is shown is one output: a line for each step, with what `Debug` says of its value, or else its type. Steps
+/// are shown when the chain is over, also if it ends by `?` or by a panic.
+///
+/// ```
+/// use crabtree::kino;
+///
+/// # crabtree::run(async {
+/// let text = "4, 8, x, 15".to_owned();
+/// let sum: i32 = kino::debug!(text.split(", ").filter_map(|n| n.parse::<i32>().ok()).collect::<Vec<_>>().iter().sum());
+/// assert_eq!(sum, 27);
+/// # });
+/// ```
+///
+/// shows
+///
+/// ```text
+/// [src/main.rs:4]
+/// text                                          "4, 8, x, 15"
+/// .split(", ")                                  Split(SplitInternal { start: 0, …
+/// .filter_map(|n| n.parse::<i32>().ok())        FilterMap { iter: Split(SplitInternal { …
+/// .collect::<Vec<_>>()                          [4, 8, 15]
+/// .iter()                                       Iter([4, 8, 15])
+/// .sum()                                        27
+/// ```
+///
+/// Variables and their fields are used where they are, as without the macro. Other values are kept until the chain is
+/// over, so what borrows from one of them cannot be its result.
+#[proc_macro]
+pub fn debug(expression: TokenStream) -> TokenStream {
+    debug::debug(expression.into()).into()
 }

@@ -245,6 +245,11 @@ pub fn display(display: Display) {
     leader().display(display);
 }
 
+/// Whether what the calling process shows can be replaced in its place.
+pub(crate) fn replaces() -> bool {
+    leader().replaces()
+}
+
 /// Removes the output of the calling process's group leader, as far as the device can.
 pub fn clear(wait: bool) {
     leader().clear(wait);

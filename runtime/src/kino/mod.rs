@@ -23,9 +23,11 @@
 //!
 //! # What there is
 //! - [`text`], [`markdown`] and [`html`]: words, with colours and with markup.
-//! - [`image`], [`svg`] and [`plot`]: pictures.
+//! - [`image`], [`svg`] and [`plot`]: pictures. [`mermaid`]: diagrams that are written as text.
+//! - [`data_table`]: rows of anything that serde knows. [`tree`] and [`data_tree`]: values that can be unfolded.
 //! - [`layout`]: several values beside and below one another. [`download`]: files to take away.
-//! - [`display`], [`render`] and [`inspect`]: showing a value on its way. [`nothing`]: showing none.
+//! - [`display`], [`render`] and [`inspect`]: showing a value on its way; [`debug!`](macro@debug): all values of a chain
+//!   of calls. [`nothing`]: showing none. [`interrupt`]: ending the cell here.
 //! - [`frame`]: a place whose content changes. [`animate`]: one that follows a stream, such as an [`interval`].
 //!   [`listen`]: code that does. [`progress`]: how far long work is.
 //! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it. [`process::watch`] draws it
@@ -50,6 +52,9 @@ mod bundle;
 mod children;
 pub mod comm;
 mod compose;
+mod data;
+mod data_table;
+pub(crate) mod debug;
 mod display;
 mod download;
 mod formatted;
@@ -58,6 +63,7 @@ pub(crate) mod handles;
 mod json;
 pub mod layout;
 mod live;
+mod mermaid;
 mod picture;
 pub mod process;
 mod progress;
@@ -65,19 +71,27 @@ mod prose;
 mod settle;
 pub(crate) mod shown;
 mod thinned;
+mod tree;
 mod xml;
 
+#[cfg(rust_analyzer)]
+pub use crate::__debug as debug;
 pub use bundle::Bundle;
 pub use children::start_child;
+#[cfg(not(rust_analyzer))]
+pub use crabtree_macros::debug;
+pub use data_table::{DataTable, data_table};
 pub use display::{DisplayHandle, display};
 pub use download::{Download, download};
 pub use formatted::{Html, Markdown, Text, html, markdown, text};
 pub use frame::{Frame, frame};
 pub use live::{Animated, Interval, Live, animate, animate_with, interval, listen, listen_with};
+pub use mermaid::{Mermaid, MermaidError, mermaid};
 pub use picture::{Image, ImageError, Svg, image, plot, svg};
 pub use progress::{Over, Progress, progress};
 pub use settle::settle;
-pub use shown::{inspect, nothing, render};
+pub use shown::{inspect, interrupt, nothing, render};
+pub use tree::{Tree, data_tree, tree};
 
 /// A value that has more than one representation.
 ///

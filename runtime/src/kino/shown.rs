@@ -4,6 +4,7 @@ use std::fmt::{self, Debug, Write as _};
 
 use super::{Bundle, Render};
 use crate::io;
+use crate::reason::{ExitReason, exit};
 
 /// Shows a value at once, and gives it back. What is to be changed later is shown by [`display`](super::display).
 ///
@@ -45,6 +46,29 @@ pub fn inspect<T: Debug>(value: T) -> T {
 /// ```
 pub fn nothing() -> Bundle {
     Bundle::new()
+}
+
+/// Ends the cell here, or whatever process calls it: what comes after it does not run, and `message` says why.
+///
+/// In a notebook the cell fails with the message, so that a run of all cells stops at it; variables and other processes
+/// stay. It unwinds, as [`exit`](crate::exit) does, and the message is the reason.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// let answer: Option<u32> = None;
+/// let (_, _) = spawn_monitor(async move {
+///     let answer = answer.unwrap_or_else(|| kino::interrupt("answer the question above first"));
+///     unreachable!("{answer}");
+/// });
+/// receive! {
+///     Down { reason, .. } => assert_eq!(reason.to_string(), "answer the question above first"),
+/// }
+/// # });
+/// ```
+pub fn interrupt(message: impl Into<String>) -> ! {
+    exit(ExitReason::from(message.into()))
 }
 
 fn show(bundle: Bundle) {
