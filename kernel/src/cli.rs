@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::compare::{self, CompareOptions};
+use crate::import::{self, ImportOptions};
 use crate::install::{InstallOptions, Scope};
 use crate::run::RunOptions;
 use crate::{doctor, install, jupyter, run};
@@ -28,6 +30,18 @@ enum Command {
     /// nor `crabtree install`. The first run builds the runtime, which takes a minute. Ends with an error at the first
     /// cell that fails, unless the cell carries the tag raises-exception; what was executed until then is written as well.
     Run(RunOptions),
+    /// Compare the outputs of a notebook with those of another run of it.
+    ///
+    /// Pids, references, local ports, times and temporary files may differ, as long as each pid stands for one other. A
+    /// cell tagged unordered-output may put out its lines in any order; in one tagged varying-numbers each number may stand
+    /// for another one; of one tagged varying-output only the kinds of outputs are compared. Ends with an error if anything else is not the same.
+    Compare(CompareOptions),
+    /// Turn a notebook of Livebook into one for Jupyter.
+    ///
+    /// Text stays as it is, attachments go to files/ beside the result, and links to other notebooks of Livebook lead to
+    /// what they become. Elixir and Erlang cells, with the outputs that were saved, become text as well, each with an
+    /// empty cell below that waits for Rust.
+    Import(ImportOptions),
     /// Make the kernel known to Jupyter, and build the runtime for cells ahead of time.
     Install(InstallArgs),
     /// Take the kernel out of Jupyter's list again.
@@ -103,6 +117,8 @@ impl KernelArgs {
 pub(crate) fn execute() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Run(options) => return run::run(&options),
+        Command::Compare(options) => return compare::compare(&options),
+        Command::Import(options) => import::import(&options)?,
         Command::Install(args) => install::install(args.kernel.shown_as(args.display_name))?,
         Command::Uninstall(args) => install::uninstall(args.shown_as(DISPLAY_NAME.to_owned()))?,
         Command::Doctor => {

@@ -6,13 +6,17 @@
 //! - [`jupyter`]: the kernel as front ends see it: sockets, messages, the queue of cells.
 //! - [`eval`]: what runs the cells.
 //! - [`run`]: a client of the kernel: executes notebooks, writes them and HTML pages.
+//! - [`compare`]: whether a notebook still shows what it showed.
+//! - [`import`]: notebooks of Livebook become notebooks for Jupyter.
 //! - [`cache`], [`install`], [`doctor`]: what is built ahead of time, where the kernel is
 //!   registered, and whether all is well.
 
 mod cache;
 mod cli;
+mod compare;
 mod doctor;
 mod eval;
+mod import;
 mod install;
 mod jupyter;
 mod run;

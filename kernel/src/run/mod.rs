@@ -28,7 +28,7 @@ use self::execute::Limits;
 use self::failure::{Cause, Failure};
 use self::notebook::Notebook;
 use self::progress::Progress;
-use crate::cache;
+use crate::{cache, compare};
 
 /// The status of a process that Ctrl-C ended, by custom.
 const INTERRUPTED: u8 = 130;
@@ -45,6 +45,10 @@ pub(crate) struct RunOptions {
     /// Write a page as well: one file that needs neither network nor scripts.
     #[arg(long)]
     html: bool,
+    /// Compare the outputs with those that the notebook holds, and fail if they differ. Nothing is written, unless
+    /// --output-dir says where.
+    #[arg(long)]
+    check: bool,
     /// Go on after cells that fail, and end with success.
     #[arg(long)]
     allow_errors: bool,
@@ -79,7 +83,7 @@ pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the runner")?;
     let mut status = ExitCode::SUCCESS;
     for ((path, notebook), target) in options.notebooks.iter().zip(notebooks).zip(&targets) {
-        let Some(failure) = runtime.block_on(run_one(path, notebook, target, options))? else {
+        let Some(failure) = runtime.block_on(run_one(path, notebook, target, options, &mut status))? else {
             continue;
         };
         let report = failure.report(&path.display().to_string());
@@ -102,6 +106,7 @@ async fn run_one(
     mut notebook: Notebook,
     target: &Path,
     options: &RunOptions,
+    status: &mut ExitCode,
 ) -> anyhow::Result<Option<Failure>> {
     let name = path.display().to_string();
     let directory = directory_of(path)?;
@@ -122,7 +127,17 @@ async fn run_one(
     };
     let failure = execute::execute(&mut notebook, client, ctrl_c, limits, &progress).await;
     drop(progress);
-    write(target, &notebook.to_json())?;
+    let executed = notebook.to_json();
+    if options.check && failure.is_none() {
+        let found = compare::with_saved(path, &executed)?;
+        if compare::report(path, &found) != ExitCode::SUCCESS {
+            *status = ExitCode::FAILURE;
+        }
+    }
+    if options.check && options.output_dir.is_none() {
+        return Ok(failure);
+    }
+    write(target, &executed)?;
     if options.html {
         let page = html::page(&notebook, &file_stem(path), &directory);
         write(&target.with_extension("html"), &page)?;
