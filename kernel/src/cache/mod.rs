@@ -199,6 +199,7 @@ fn key(toolchain: &Toolchain) -> String {
     hash.update(toolchain.version.as_bytes());
     hash.update(build::template_manifest(&[]).as_bytes());
     hash.update(build::CARGO_CONFIG.as_bytes());
+    hash.update(describe::PACKAGES.join(" ").as_bytes());
     hash.update(LAYOUT.to_le_bytes());
     let digest = hash.finalize();
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()

@@ -144,12 +144,19 @@ fn frames(text: &str) -> Vec<Frame> {
 }
 
 fn is_of_interest(function: &str) -> bool {
+    // What is exported under a shorter path than its own goes by that one in some tools, as Miri.
+    const SKIPPED: [&str; 7] = [
+        "core::",
+        "std::",
+        "alloc::",
+        "tokio::",
+        "crabtree::process::",
+        "crabtree::__private::",
+        "__rust",
+    ];
     // Of `<Type as Trait>::method` the type counts.
     let path = function.trim_start_matches('<');
-    !["core::", "std::", "alloc::", "tokio::", "crabtree::process::", "__rust"]
-        .iter()
-        .any(|skipped| path.starts_with(skipped))
-        && !path.contains(" as crabtree::process::")
+    !SKIPPED.iter().any(|skipped| path.starts_with(skipped)) && !path.contains(" as crabtree::process::")
 }
 
 /// Those who want to know where the process waits.
