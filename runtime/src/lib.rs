@@ -60,8 +60,9 @@
 //!   dropped [`async_stream`](task::async_stream) kills its tasks without waiting for their end.
 //! - A table of [`ets`] has keys and values of one type each, and [`Table::iter`](ets::Table::iter) is safe without a
 //!   `safe_fixtable`. A set goes through its keys in an order that is not that of OTP.
-//! - When a permanent [`application`] ends, all others are stopped as in OTP, but the program goes on. A value that was
-//!   put into an environment before the application was loaded always persists.
+//! - When a permanent [`application`] ends, all others are stopped as in OTP, but the program goes on; and they go on too
+//!   when the master of the permanent one is killed. A value that was put into an environment before the application was
+//!   loaded always persists. There are no included applications, no start phases and no `config_change`.
 //! - A device is called by the process that writes to it, on its thread, and not by a message. Text is UTF-8
 //!   everywhere, and other bytes are read and written as bytes: devices have no encodings.
 //! - A supervisor that is not possible (two children of one id, a `max_seconds` of 0, a name that is taken) is refused with
@@ -69,7 +70,8 @@
 //!   ignores is an error of `start_child` too, and stays in the list as in OTP.
 //! - The definition of a running supervisor does not change, for code of a running program does not: there is no
 //!   `code_change` for it. A start gives a pid and no further value (`{ok, Pid, Info}`), and types leave no malformed
-//!   specification to be checked (`check_childspecs`). A start that forgot to link its process is mended.
+//!   specification to be checked (`check_childspecs`). A start that forgot to link its process is mended. Supervisors run
+//!   with normal priority, and do not hibernate.
 //! - Children of a dynamic supervisor are listed under the ids of their specifications, which need not differ. Its extra
 //!   arguments go to those children whose arguments are a pair, and are the first half.
 //! - A partition supervisor needs no name. Keys that are not integers are spread by another hash than Erlang's.

@@ -17,8 +17,9 @@ macro_rules! scenarios {
     ($($name:ident)*) => { [$((stringify!($name), || Box::pin($name()))),*] };
 }
 
-const SCENARIOS: [Scenario; 9] = scenarios! {
-    links_and_monitors names_and_timers aliases_and_late_answers servers supervisors tasks agents registries
+const SCENARIOS: [Scenario; 14] = scenarios! {
+    links_and_monitors names_and_timers aliases_and_late_answers servers supervisors dynamic_supervisors
+    partition_supervisors tasks task_supervisors agents registries tables applications
     those_who_are_killed_in_the_middle_of_everything
 };
 
@@ -106,6 +107,31 @@ async fn supervisors() -> Done {
     Ok(())
 }
 
+async fn dynamic_supervisors() -> Done {
+    let sup = DynamicSupervisor::new().name("dynamic").start_link().await?;
+    let worker = || ChildSpec::new("worker", || async { Ok(spawn_link(process::sleep(secs(600)))) });
+    let first = dynamic_supervisor::start_child(sup, worker()).await?;
+    let second = dynamic_supervisor::start_child(sup, worker().restart(Restart::Temporary)).await?;
+    let third = dynamic_supervisor::start_child(sup, child_spec::<Server>("server", ()).name("server")).await?;
+    process::exit(first, ExitReason::Kill); // it is started again
+    process::exit(second, ExitReason::Kill); // it is not
+    dynamic_supervisor::terminate_child(sup, third).await?;
+    assert_eq!(dynamic_supervisor::count_children(sup).await?.active, 1);
+    supervisor::stop(sup).await?;
+    Ok(())
+}
+
+async fn partition_supervisors() -> Done {
+    let sup = PartitionSupervisor::new(|_| child_spec::<Server>("server", ()));
+    let sup = sup.partitions(3).name("parts").start_link().await?;
+    let server = partition_supervisor::via("parts", 2).of::<Server>();
+    gen_server::call(&server, Work(Some(1))).await?;
+    assert!(gen_server::call(&server, Work(None)).await.is_err());
+    partition_supervisor::resize("parts", 1).await?;
+    supervisor::stop(sup).await?;
+    Ok(())
+}
+
 async fn tasks() -> Done {
     let done = task::async_(async { 1 });
     assert_eq!(done.await?, 1);
@@ -113,6 +139,22 @@ async fn tasks() -> Done {
     task::shutdown(shut_down).await;
     let _forgotten = task::async_(async {});
     process::sleep(ms(1)).await;
+    process::flush();
+    Ok(())
+}
+
+async fn task_supervisors() -> Done {
+    let sup = TaskSupervisor::new().name("tasks").start_link().await?;
+    assert_eq!(task::supervisor::async_(sup, async { 1 }).await?.await?, 1);
+    let failed = task::supervisor::async_nolink(sup, async { exit("boom") }).await?;
+    let failed: Result<(), _> = failed.await;
+    assert!(failed.is_err());
+    task::supervisor::start_child(sup, || process::sleep(secs(600))).await?;
+    let _forgotten = task::supervisor::async_nolink(sup, process::sleep(secs(600))).await?;
+    let mut halves = task::supervisor::async_stream_nolink(sup, 1..10, |n| async move { n / 2 });
+    halves.next().await;
+    drop(halves);
+    supervisor::stop(sup).await?;
     process::flush();
     Ok(())
 }
@@ -136,6 +178,56 @@ async fn registries() -> Done {
         exit("boom")
     });
     common::end_of(ends).await;
+    Ok(())
+}
+
+async fn tables() -> Done {
+    let kept = ets::set::<u32, String>("kept").named_table().create()?;
+    kept.insert_all((0..100).map(|n| (n, n.to_string())))?;
+    let (heir, parent) = (sleeper(), me());
+    let owner = spawn(async move {
+        let given = ets::bag::<u32, u32>("given").create().unwrap();
+        given.give_away(parent, "yours").unwrap();
+        let _inherited = ets::set::<u32, u32>("inherited").heir(heir, "yours").create().unwrap();
+        let _lost = ets::set::<u32, u32>("lost").named_table().create().unwrap();
+        process::sleep(secs(600)).await;
+    });
+    let given = receive! { ets::Transfer { table, .. }: ets::Transfer<ets::Bag<u32, u32>, &str> => table };
+    process::exit(owner, ExitReason::Kill);
+    common::end_of(owner).await;
+    process::exit(heir, ExitReason::Kill);
+    given.delete_table()?;
+    kept.delete_table()?;
+    Ok(())
+}
+
+/// A tree of one server.
+struct Shop;
+
+impl application::Application for Shop {
+    async fn start(&self) -> Result<Pid, ExitReason> {
+        let sup = Supervisor::new(Strategy::OneForOne).child(child_spec::<Server>("server", ()).name("shop server"));
+        // It outlives the tree, and not the application.
+        spawn(process::sleep(secs(600)));
+        Ok(sup.start_link().await?.pid())
+    }
+}
+
+async fn applications() -> Done {
+    use application::{Spec, Type};
+
+    application::load(Spec::library("money"))?;
+    application::load(Spec::new("shop", Shop).applications(["money"]).env("stock", 7))?;
+    application::ensure_all_started("shop", Type::Temporary).await?;
+    application::stop("shop").await?;
+    application::start("shop", Type::Temporary).await?;
+    let server = process::whereis("shop server").ok_or("no server")?;
+    let master = process::info(server).ok_or("no server")?.group_leader;
+    process::exit(master, ExitReason::Kill);
+    common::end_of(master).await;
+    application::stop("money").await?;
+    application::unload("shop")?;
+    application::unload("money")?;
     Ok(())
 }
 
