@@ -833,3 +833,103 @@ fn a_trace_that_is_not_as_expected_fails_with_the_lines_that_differ() {
         assert_trace!(&trace, "me() → P1 INFO 2");
     });
 }
+
+/// The letters of the row of that process, each once for as long as it lasts.
+fn strip(timeline: &kino::process::Timeline, title: &str) -> String {
+    let text = timeline.to_text();
+    let line = text.lines().find(|line| line.starts_with(title));
+    let line = line.unwrap_or_else(|| panic!("no {title} in\n{text}"));
+    let letters = line.split_once(">  ").expect("the letters follow a pid").1;
+    let mut letters: Vec<char> = letters.trim().chars().collect();
+    letters.dedup();
+    letters.into_iter().collect()
+}
+
+#[test]
+fn a_timeline_shows_who_waits_who_works_and_who_awaits_an_answer() {
+    check(async {
+        let server = worker("on the timeline").await;
+        quiet().await;
+        let ((), trace) = trace::seq(server, async {
+            process::sleep(ms(10)).await;
+            gen_server::call(server, Do::AnswerAfter(ms(20))).await.unwrap();
+            gen_server::cast(server, Note(1));
+            receive! {
+                () => (),
+                after ms(10) => (),
+            }
+        })
+        .await;
+        let handled = the(&trace, Kind::Call).handling.unwrap();
+        assert_eq!(handled.until.unwrap() - handled.from, ms(20));
+
+        let timeline = kino::process::timeline(&trace);
+        assert_eq!(strip(&timeline, "on the timeline"), "·█·");
+        assert_eq!(strip(&timeline, "me()"), "█▒·", "{timeline}");
+    });
+}
+
+#[test]
+fn a_timeline_goes_on_in_the_same_row_with_what_replaced_a_crashed_process() {
+    check(async {
+        // Its start takes a while, and so does what comes before.
+        let child = ChildSpec::new("slow", || async {
+            process::sleep(ms(10)).await;
+            Ok(gen_server::start_link::<Worker>(()).name("comes again").await?.pid())
+        });
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("starts slowly")
+            .child(child)
+            .start_link()
+            .await
+            .unwrap();
+        quiet().await;
+        let targets = ["comes again", "starts slowly"];
+        let ((), trace) = trace::seq(targets, async {
+            process::sleep(ms(10)).await;
+            let server = gen_server::named::<Worker>("comes again");
+            gen_server::call(server, Do::Crash).await.unwrap_err();
+            process::sleep(ms(20)).await;
+        })
+        .await;
+        let timeline = kino::process::timeline(&trace);
+        assert_eq!(strip(&timeline, "comes again"), "·✗↻·", "{timeline}");
+        assert_eq!(strip(&timeline, "starts slowly"), "·█·", "{timeline}");
+        let json = timeline.to_json();
+        assert!(
+            json.contains("\"state\": \"restarting\", \"what\": \"after out of order\""),
+            "{json}"
+        );
+        supervisor::stop(sup).await.unwrap();
+    });
+}
+
+#[test]
+fn without_names_a_timeline_knows_what_was_replaced_from_who_started_it() {
+    check(async {
+        let child = ChildSpec::new("nameless", || async { Ok(spawn_link(process::sleep(secs(60)))) });
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .name("guardian of the nameless")
+            .child(child)
+            .start_link()
+            .await
+            .unwrap();
+        quiet().await;
+        let child = supervisor::which_children(sup).await.unwrap()[0].pid.unwrap();
+        let ((), trace) = trace::seq([sup.pid(), child], async {
+            process::exit(child, ExitReason::Kill);
+            quiet().await;
+            // Nobody replaces those who are not supervised.
+            for _ in 0..2 {
+                task::async_(async {}).await.unwrap();
+            }
+        })
+        .await;
+        let text = kino::process::timeline(&trace).to_text();
+        let replaced = text.lines().filter(|line| line.contains(" ↻ <"));
+        assert!(
+            replaced.eq(text.lines().filter(|line| line.starts_with(&child.to_string()))),
+            "{text}"
+        );
+    });
+}

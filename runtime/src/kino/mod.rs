@@ -32,6 +32,7 @@
 //!   [`listen`]: code that does. [`progress`]: how far long work is.
 //! - [`process::sup_tree`]: the tree below a supervisor, with what crashed and what replaced it. [`process::watch`] draws it
 //!   anew whenever something happens to it. [`process::observer`]: who does how much.
+//! - [`process::seq_trace`]: who sent what to whom. [`process::timeline`]: what each was at, and when.
 //! - [`settle`]: waits until what processes show has come to rest.
 //! - [`start_child`]: processes that end when their cell is run again.
 //! - [`comm`]: channels to scripts and widgets in the front end.

@@ -171,7 +171,7 @@ impl Call {
         let result = match answer.flatten() {
             Some(Answer::Reply(message)) => {
                 if trace::is_on() {
-                    trace::received(self.caller.pid, trace::stamp(self.caller.pid, &message));
+                    trace::answered(self.caller.pid, &message);
                 }
                 Ok(message)
             }

@@ -97,7 +97,12 @@ impl Scan {
                 Poll::Ready(Some(message))
             }
             None if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => Poll::Ready(None),
-            None => Poll::Pending,
+            None => {
+                if trace::is_on() {
+                    trace::waits(self.process.pid);
+                }
+                Poll::Pending
+            }
         }
     }
 

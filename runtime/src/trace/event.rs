@@ -43,6 +43,8 @@ pub struct Event {
     pub latency: Option<Duration>,
     /// What became of a message; `None` for anything that goes to no mailbox.
     pub fate: Option<Fate>,
+    /// When its receiver was at it, or the new process at its beginning for a `Spawn`. `None` for what has not been received.
+    pub handling: Option<Handling>,
     /// For `Exit`, `Down` and `Exited`: whether the reason is that of a crash.
     pub crash: bool,
 }
@@ -135,6 +137,17 @@ pub enum Fate {
     Unread,
 }
 
+/// The time in which a process is at one message: from when it received that, until it received another one, waited for
+/// one, or ended. What it awaits meanwhile, as the reply to a call of its own, is part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handling {
+    /// Since the trace began.
+    pub from: Duration,
+    /// `None` when it was not done at the end of the trace.
+    pub until: Option<Duration>,
+}
+
 /// A process in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -147,6 +160,8 @@ pub struct Lane {
     pub label: Option<Name>,
     /// Whether it is the process that asked for the trace.
     pub caller: bool,
+    /// When it waited for a message, if it did so before it received any, since the trace began.
+    pub(crate) first_wait: Option<Duration>,
 }
 
 impl Lane {

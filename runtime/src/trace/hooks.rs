@@ -99,11 +99,25 @@ pub(crate) fn stamp(pid: Pid, message: &Message) -> Stamp {
     message.header().stamp
 }
 
-/// `pid` received the message with that mark.
+/// `pid` received the message with that mark from its mailbox.
 #[cold]
 #[inline(never)]
 pub(crate) fn received(pid: Pid, stamp: Stamp) {
-    node().tracer.received(pid, stamp);
+    node().tracer.received(pid, stamp, true);
+}
+
+/// `pid` got the answer to its call.
+#[cold]
+#[inline(never)]
+pub(crate) fn answered(pid: Pid, answer: &Message) {
+    node().tracer.received(pid, stamp(pid, answer), false);
+}
+
+/// `pid` has no message to receive, and waits for one.
+#[cold]
+#[inline(never)]
+pub(crate) fn waits(pid: Pid) {
+    node().tracer.waits(pid);
 }
 
 /// A call is given up.

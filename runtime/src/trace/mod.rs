@@ -91,9 +91,11 @@ mod text;
 mod value;
 
 use crate::node::node;
-pub use event::{Event, Fate, Kind, Lane};
+pub use event::{Event, Fate, Handling, Kind, Lane};
 pub use fold::Row;
-pub(crate) use hooks::{exited, lost, named, received, related, sending, spawned, stamp, timeout, unread};
+pub(crate) use hooks::{
+    answered, exited, lost, named, received, related, sending, spawned, stamp, timeout, unread, waits,
+};
 pub(crate) use recorder::Tracer;
 #[doc(hidden)]
 pub use seq::Choice;

@@ -48,6 +48,17 @@ pub(super) struct Capture {
     /// How many events made room for others.
     pub(super) dropped: u64,
     pub(super) names: HashMap<Pid, Called>,
+    /// Of processes in `events`, and of those whom the capture is about.
+    activities: HashMap<Pid, Activity>,
+}
+
+/// What is known of what a process is at.
+#[derive(Clone, Copy, Default)]
+struct Activity {
+    /// The number of the event that it handles.
+    handles: Option<u64>,
+    /// When it waited for a message, if it did so before it received any.
+    first_wait: Option<Instant>,
 }
 
 /// An event as it is kept.
@@ -58,6 +69,8 @@ pub(super) struct Recorded {
     pub(super) what: What,
     pub(super) payload: Text,
     pub(super) fate: Option<Fate>,
+    /// From when until when its receiver was at it.
+    pub(super) handling: Option<(Instant, Option<Instant>)>,
 }
 
 /// What happened, without its text.
@@ -180,7 +193,16 @@ impl Tracer {
                 what,
                 payload: payload.within(capture.limits.payload),
                 fate,
+                handling: None,
             });
+            match (what.kind, what.from, what.to) {
+                (Kind::Spawn, _, Some(child)) => capture.begins(child, number, at),
+                (Kind::Exited, Some(who), _) => {
+                    capture.ends(who, at);
+                    capture.activities.remove(&who);
+                }
+                _ => {}
+            }
         }
         // A message whose number ends in 32 zeros goes without a mark.
         number as Stamp
@@ -195,8 +217,9 @@ impl Tracer {
         }
     }
 
-    /// Notes that `pid` received the message.
-    pub(super) fn received(&self, pid: Pid, stamp: Stamp) {
+    /// Notes that `pid` received the message: out of its mailbox, so that it is at this one from now on, or as the answer
+    /// that it awaits while it is at another.
+    pub(super) fn received(&self, pid: Pid, stamp: Stamp, by_mailbox: bool) {
         let now = Instant::now();
         for (_, capture) in &mut self.0.lock().running {
             let found = capture.find(stamp);
@@ -204,6 +227,19 @@ impl Tracer {
                 *fate = Fate::Received(now);
             }
             capture.scope.received(pid, found.is_some());
+            match found.map(|place| capture.events[place].number) {
+                _ if !by_mailbox => {}
+                Some(number) => capture.begins(pid, number, now),
+                None => capture.ends(pid, now),
+            }
+        }
+    }
+
+    /// Notes that `pid` waits for a message.
+    pub(super) fn waits(&self, pid: Pid) {
+        let now = Instant::now();
+        for (_, capture) in &mut self.0.lock().running {
+            capture.waits(pid, now);
         }
     }
 
@@ -244,6 +280,7 @@ impl Capture {
             bytes: 0,
             dropped: 0,
             names: HashMap::new(),
+            activities: HashMap::new(),
         }
     }
 
@@ -264,7 +301,51 @@ impl Capture {
             let mut names = std::mem::take(&mut self.names);
             let seen = self.events.iter().flat_map(|event| [event.what.from, event.what.to]);
             self.names = seen.flatten().filter_map(|pid| names.remove_entry(&pid)).collect();
+            self.activities.retain(|pid, _| self.names.contains_key(pid));
         }
+    }
+
+    /// `pid` is at the event with that number, and at no other any more.
+    fn begins(&mut self, pid: Pid, number: u64, at: Instant) {
+        self.ends(pid, at);
+        if let Some(place) = self.place(number) {
+            self.events[place].handling = Some((at, None));
+            self.activities.entry(pid).or_default().handles = Some(number);
+        }
+    }
+
+    /// `pid` is done with what it was at.
+    fn ends(&mut self, pid: Pid, at: Instant) {
+        let activity = self.activities.get_mut(&pid);
+        let number = activity.and_then(|activity| activity.handles.take());
+        let place = number.and_then(|number| self.place(number));
+        if let Some((_, until)) = place.and_then(|place| self.events[place].handling.as_mut()) {
+            *until = Some(at);
+        }
+    }
+
+    fn waits(&mut self, pid: Pid, at: Instant) {
+        if self.activities.contains_key(&pid) {
+            self.ends(pid, at);
+        } else if self.names.contains_key(&pid) || self.scope.is_about(pid) {
+            let first_wait = Some(at);
+            self.activities.insert(
+                pid,
+                Activity {
+                    first_wait,
+                    ..Activity::default()
+                },
+            );
+        }
+    }
+
+    /// When the process waited for a message, if it did so before it received any.
+    pub(super) fn first_wait(&self, pid: Pid) -> Option<Instant> {
+        self.activities.get(&pid)?.first_wait
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        self.events.binary_search_by_key(&number, |event| event.number).ok()
     }
 
     fn name(&mut self, pid: Pid, called: Called) {
@@ -280,7 +361,7 @@ impl Capture {
         // The number itself: the last one that ends so. One that this capture has not seen may be newer than all of its own.
         let newest = self.events.back()?.number;
         let number = newest.checked_sub(u64::from((newest as Stamp).wrapping_sub(stamp)))?;
-        self.events.binary_search_by_key(&number, |event| event.number).ok()
+        self.place(number)
     }
 
     fn copy(&self, wanted: impl Fn(&Recorded) -> bool) -> Capture {
@@ -293,6 +374,7 @@ impl Capture {
             bytes: self.bytes,
             dropped: if first == 0 { self.dropped } else { 0 },
             names: self.names.clone(),
+            activities: self.activities.clone(),
         }
     }
 }
@@ -328,6 +410,7 @@ mod tests {
                 what: message(),
                 payload: shown("", 0, &|_| Ok(())),
                 fate: Some(Fate::Sent),
+                handling: None,
             });
         }
         capture
@@ -364,6 +447,7 @@ mod tests {
                 },
                 payload: shown("", 0, &|_| Ok(())),
                 fate: None,
+                handling: None,
             });
         }
         assert_eq!((capture.events.len(), capture.dropped), (10, 990));

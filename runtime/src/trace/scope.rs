@@ -35,6 +35,14 @@ pub(super) struct Effects {
 }
 
 impl Scope {
+    /// Whether all that this process does is wanted.
+    pub(super) fn is_about(&self, pid: Pid) -> bool {
+        match self {
+            Scope::Node => true,
+            Scope::Chosen(chosen) => chosen.members.contains(&pid),
+        }
+    }
+
     pub(super) fn wants(&self, what: &What) -> bool {
         match self {
             Scope::Node => true,

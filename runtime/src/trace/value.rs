@@ -1,6 +1,6 @@
 //! What was traced, as a plain value.
 
-use super::event::{Event, Fate, Kind, Lane};
+use super::event::{Event, Fate, Handling, Kind, Lane};
 use super::fold::{Row, rows};
 use super::hooks::called;
 use super::recorder::{self, Called, Capture, Recorded};
@@ -122,7 +122,7 @@ impl Trace {
         pair(&capture, &mut events);
         let payloads = capture.events.iter().filter(|event| event.payload.shortened).count() as u64;
         Trace {
-            lanes: lanes(&events, capture.names, caller),
+            lanes: lanes(&events, &capture, caller, &since),
             events,
             elapsed: since(Instant::now()),
             cut: Cut {
@@ -150,6 +150,10 @@ fn plain(event: &Recorded, since: &impl Fn(Instant) -> Duration) -> Event {
             recorder::Fate::Received(at) => Fate::Received(since(at)),
             recorder::Fate::DeadLetter => Fate::DeadLetter,
             recorder::Fate::Unread => Fate::Unread,
+        }),
+        handling: event.handling.map(|(from, until)| Handling {
+            from: since(from),
+            until: until.map(since),
         }),
         crash: what.crash,
     }
@@ -203,9 +207,9 @@ fn marry(events: &mut [Event], first: usize, second: usize) {
     }
 }
 
-fn lanes(events: &[Event], mut names: HashMap<Pid, Called>, caller: Option<Pid>) -> Vec<Lane> {
+fn lanes(events: &[Event], capture: &Capture, caller: Option<Pid>, since: &impl Fn(Instant) -> Duration) -> Vec<Lane> {
     let lane = |pid| {
-        let Called { name, label } = names.remove(&pid).unwrap_or_default();
+        let Called { name, label } = capture.names.get(&pid).cloned().unwrap_or_default();
         // A label that it has given itself since.
         let label = label.or_else(|| called(pid).label);
         let caller = caller == Some(pid);
@@ -214,6 +218,7 @@ fn lanes(events: &[Event], mut names: HashMap<Pid, Called>, caller: Option<Pid>)
             name,
             label,
             caller,
+            first_wait: capture.first_wait(pid).map(since),
         }
     };
     in_order_of_appearance(events).into_iter().map(lane).collect()

@@ -39,11 +39,12 @@
 //! # What there is
 //! - [`sup_tree`] and [`app_tree`]: who supervises whom, with tables and links where they are wanted. [`SupTree::since`]
 //!   compares two moments.
-//! - [`seq_trace`]: who sent what to whom.
+//! - [`seq_trace`]: who sent what to whom; [`trace_last`]: the same of the last seconds. [`timeline`]: what each was at, and
+//!   when.
 //! - [`observer`]: a table of those that do most.
 //! - [`watch`]: a tree or such a table, shown anew when something happens.
 //!
-//! [`SupTree::save`] and [`Sequence::save`] write a view to a file, in the form that the extension names;
+//! [`SupTree::save`], [`Sequence::save`] and [`Timeline::save`] write a view to a file, in the form that the extension names;
 //! [`assert_tree!`](crate::assert_tree) and [`assert_trace!`](crate::assert_trace) compare one in a golden test.
 //!
 //! # Reading the picture of a tree
@@ -74,14 +75,16 @@ mod sequence;
 mod sup_tree;
 mod svg;
 mod text;
+mod timeline;
 mod tree;
 mod watch;
 pub(super) mod words;
 
 pub use layout::Direction;
 pub use observer::{Observer, SortBy, observer};
-pub use sequence::{Sequence, seq_trace, sequence};
+pub use sequence::{Sequence, seq_trace, sequence, trace_last};
 pub use sup_tree::{IntoSupTree, SupTree, app_tree, sup_tree};
+pub use timeline::{Timeline, timeline};
 pub use watch::{Watchable, watch};
 
 #[cfg(test)]

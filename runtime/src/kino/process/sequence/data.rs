@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::kino::json::Json;
-use crate::trace::{Event, Fate, Lane, Trace};
+use crate::trace::{Event, Fate, Handling, Lane, Trace};
 
 /// `left_out` says how many events of relations are not in the trace.
 pub(super) fn json(trace: &Trace, left_out: usize, caption: Option<&str>) -> Json {
@@ -53,8 +53,14 @@ fn event(event: &Event) -> Json {
         ("latency_ns", event.latency.map_or(Json::Null, nanoseconds)),
         ("fate", Json::or_null(fate)),
         ("received_ns", received.map_or(Json::Null, nanoseconds)),
+        ("handling_ns", event.handling.map_or(Json::Null, handling)),
         ("crash", event.crash.into()),
     ])
+}
+
+fn handling(handling: Handling) -> Json {
+    let until = handling.until.map_or(Json::Null, nanoseconds);
+    Json::list([nanoseconds(handling.from), until])
 }
 
 fn nanoseconds(time: Duration) -> Json {

@@ -9,12 +9,13 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::canvas::Picture;
 use super::export::{self, Form};
 use super::words::one_line;
 use crate::kino::{Bundle, Render};
-use crate::trace::{self, Event, Targets, Trace};
+use crate::trace::{self, Event, NotTraced, Targets, Trace};
 use plan::Plan;
 
 /// Runs a future, and draws what its process and the given ones send to each other meanwhile.
@@ -66,6 +67,32 @@ pub fn sequence(trace: Trace) -> Sequence {
         caption: None,
         relations: false,
     }
+}
+
+/// Draws what all processes of the node did in that time until now: for after a surprise.
+///
+/// It shows what [`trace::last`] gives, and so the recorder must have been switched on before, by [`trace::on`].
+///
+/// # Errors
+/// [`NotTraced`] when it was not.
+///
+/// ```
+/// # crabtree::run(async {
+/// use crabtree::prelude::*;
+///
+/// trace::on();
+/// let worker = spawn(async { exit("out of paper") });
+/// process::sleep(ms(10)).await;
+/// send(worker, "print this");
+///
+/// let sequence = kino::process::trace_last(secs(5))?;
+/// assert!(sequence.to_text().contains("dead letter"));
+/// trace::off();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub fn trace_last(time: Duration) -> Result<Sequence, NotTraced> {
+    trace::last(time).map(sequence)
 }
 
 /// A trace as [`seq_trace`] shows it.

@@ -49,6 +49,7 @@ impl Story {
             fate: kind
                 .is_message()
                 .then_some(Fate::Received(Duration::from_millis(number))),
+            handling: None,
             crash: false,
         });
         self.events.last_mut().expect("it was added")
@@ -91,6 +92,7 @@ impl Story {
                 name: name.map(|(_, name)| Name::from(*name)),
                 label: None,
                 caller: pid == super::tests::pid(ME),
+                first_wait: None,
             });
         }
         Trace {
@@ -240,7 +242,7 @@ fn the_data_has_every_event_with_its_fields() {
         lines[12],
         "    {\"number\": 2, \"at_ns\": 2000000, \"kind\": \"REPLY\", \"from\": \"<0.2.0>\", \"to\": \"<0.1.0>\", \
          \"payload\": \"3\", \"type\": \"\", \"pair\": 1, \"latency_ns\": 1000000, \"fate\": \"received\", \
-         \"received_ns\": 2000000, \"crash\": false},"
+         \"received_ns\": 2000000, \"handling_ns\": null, \"crash\": false},"
     );
     assert_eq!(
         lines[lines.len() - 2..],
