@@ -34,9 +34,12 @@ impl<F: Future<Output = T>, T, U> Future for Map<F, T, U> {
     type Output = U;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<U> {
-        let map = self.map;
-        // SAFETY: `callback` is pinned with the whole: nothing moves it out, and `Map` has no `Drop`.
-        let callback = unsafe { self.map_unchecked_mut(|map| &mut map.callback) };
+        // SAFETY: `callback` is pinned with the whole: nothing moves it out, and `Map` has no `Drop`. No shared reference to
+        // the whole is made, as `self.map` would: the callback may keep references into itself, which such a one ends.
+        let (callback, map) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.callback), this.map)
+        };
         callback.poll(context).map(map)
     }
 }
@@ -136,4 +139,31 @@ pub(crate) async fn guard<'a, T>(begin: impl FnOnce() -> Callback<'a, T>) -> Res
 /// Runs a user's function in the server; a panic or an exit in it becomes its reason.
 pub(super) fn guarded<T>(function: impl FnOnce() -> T) -> Result<T, ExitReason> {
     catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Crash::of(payload).reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    // What breaks this shows under Miri only.
+    #[test]
+    fn a_callback_keeps_references_into_itself_while_it_waits() {
+        let callback = async {
+            let mut numbers = [1, 2];
+            let last = &mut numbers[1];
+            let mut waited = false;
+            poll_fn(|_| match std::mem::replace(&mut waited, true) {
+                false => Poll::Pending,
+                true => Poll::Ready(()),
+            })
+            .await;
+            *last += 1;
+            numbers
+        };
+        let mut callback = Box::pin(Map::new(callback, |numbers: [i32; 2]| numbers[1]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(callback.as_mut().poll(&mut context), Poll::Pending);
+        assert_eq!(callback.as_mut().poll(&mut context), Poll::Ready(3));
+    }
 }
