@@ -6,7 +6,7 @@ use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// All living processes, in the order of their numbers: what the `i()` of Erlang's shell shows.
 ///
@@ -97,8 +97,8 @@ impl Processes {
         "memory",
     ];
 
-    /// From this column on there are numbers.
-    pub(crate) const NUMBERS: usize = 4;
+    /// The columns of numbers.
+    pub(crate) const NUMBERS: Range<usize> = 4..7;
 
     /// What there is below the table.
     pub(crate) fn total(&self) -> String {
@@ -165,11 +165,11 @@ impl fmt::Display for Processes {
     }
 }
 
-/// Lines below a head, in columns as wide as they need to be. From column `numbers` on there are numbers.
+/// Lines below a head, in columns as wide as they need to be.
 pub(crate) fn write_table<const COLUMNS: usize>(
     out: &mut dyn fmt::Write,
     head: [&str; COLUMNS],
-    numbers: usize,
+    numbers: Range<usize>,
     lines: &[[String; COLUMNS]],
 ) -> fmt::Result {
     let mut widths = head.map(|title| title.chars().count());
@@ -182,9 +182,9 @@ pub(crate) fn write_table<const COLUMNS: usize>(
     for line in std::iter::once(&head).chain(lines) {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
-            text += &match column < numbers {
-                true => format!("{cell:width$}  "),
-                false => format!("{cell:>width$}  "),
+            text += &match numbers.contains(&column) {
+                true => format!("{cell:>width$}  "),
+                false => format!("{cell:width$}  "),
             };
         }
         writeln!(out, "{}", text.trim_end())?;

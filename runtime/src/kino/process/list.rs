@@ -1,5 +1,7 @@
 //! The table of all processes.
 
+use std::ops::Range;
+
 use crate::kino::xml::push_escaped;
 use crate::kino::{Bundle, Render};
 use crate::process::{Listed, Processes};
@@ -24,18 +26,18 @@ fn html(processes: &Processes) -> String {
     table(Processes::HEAD, Processes::NUMBERS, lines, &note)
 }
 
-/// Lines below a head, and a note below them. From column `numbers` on there are numbers.
+/// Lines below a head, and a note below them.
 pub(super) fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
-    numbers: usize,
+    numbers: Range<usize>,
     lines: impl Iterator<Item = [String; COLUMNS]>,
     note: &str,
 ) -> String {
     let mut html = String::from("<table><thead>");
-    push_line(&mut html, "th", numbers, head);
+    push_line(&mut html, "th", &numbers, head);
     html.push_str("</thead><tbody>");
     for cells in lines {
-        push_line(&mut html, "td", numbers, cells);
+        push_line(&mut html, "td", &numbers, cells);
     }
     html.push_str("</tbody></table><p>");
     push_escaped(&mut html, note);
@@ -43,10 +45,10 @@ pub(super) fn table<const COLUMNS: usize>(
     html
 }
 
-fn push_line<S: AsRef<str>>(html: &mut String, tag: &str, numbers: usize, cells: impl IntoIterator<Item = S>) {
+fn push_line<S: AsRef<str>>(html: &mut String, tag: &str, numbers: &Range<usize>, cells: impl IntoIterator<Item = S>) {
     html.push_str("<tr>");
     for (column, cell) in cells.into_iter().enumerate() {
-        let align = if column < numbers { "left" } else { "right" };
+        let align = if numbers.contains(&column) { "right" } else { "left" };
         html.push_str(&format!("<{tag} align=\"{align}\">"));
         push_escaped(html, cell.as_ref());
         html.push_str(&format!("</{tag}>"));

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::list::table;
 use crate::Pid;
 use crate::kino::{Bundle, Render};
-use crate::process::{self, Listed, Processes, write_table};
+use crate::process::{self, Listed, write_table};
 
 /// A table of processes: those that did most on top, with what waits for them and what they take.
 ///
@@ -166,17 +167,20 @@ impl Observer {
         rows
     }
 
+    /// The head, with a mark on the column that it is sorted by.
     fn head(&self) -> [&'static str; COLUMNS] {
-        match self.sort_by {
-            SortBy::Pid => ["pid ▲", NAME, CALL, PLACE, MESSAGES, REDUCTIONS, RATE, MEMORY],
-            SortBy::Name => [PID, "name or label ▲", CALL, PLACE, MESSAGES, REDUCTIONS, RATE, MEMORY],
-            SortBy::Messages => [PID, NAME, CALL, PLACE, "messages ▼", REDUCTIONS, RATE, MEMORY],
-            SortBy::Reductions => match self.seen.iter().any(|row| row.rate.is_some()) {
-                true => [PID, NAME, CALL, PLACE, MESSAGES, REDUCTIONS, "per second ▼", MEMORY],
-                false => [PID, NAME, CALL, PLACE, MESSAGES, "reductions ▼", RATE, MEMORY],
-            },
-            SortBy::Memory => [PID, NAME, CALL, PLACE, MESSAGES, REDUCTIONS, RATE, "memory ▼"],
-        }
+        let has_rates = self.seen.iter().any(|row| row.rate.is_some());
+        let (column, title) = match self.sort_by {
+            SortBy::Pid => (0, "pid ▲"),
+            SortBy::Name => (1, "name or label ▲"),
+            SortBy::Messages => (2, "messages ▼"),
+            SortBy::Reductions if has_rates => (4, "per second ▼"),
+            SortBy::Reductions => (3, "reductions ▼"),
+            SortBy::Memory => (5, "memory ▼"),
+        };
+        let mut head = HEAD;
+        head[column] = title;
+        head
     }
 
     fn note(&self, shown: usize) -> String {
@@ -185,15 +189,31 @@ impl Observer {
     }
 }
 
-const COLUMNS: usize = Processes::HEAD.len() + 1;
-const PID: &str = Processes::HEAD[0];
-const NAME: &str = Processes::HEAD[1];
-const CALL: &str = Processes::HEAD[2];
-const PLACE: &str = Processes::HEAD[3];
-const MESSAGES: &str = Processes::HEAD[4];
-const REDUCTIONS: &str = Processes::HEAD[5];
-const MEMORY: &str = Processes::HEAD[6];
-const RATE: &str = "per second";
+const COLUMNS: usize = 8;
+
+const HEAD: [&str; COLUMNS] = [
+    "pid",
+    "name or label",
+    "messages",
+    "reductions",
+    "per second",
+    "memory",
+    "initial call",
+    "current place",
+];
+
+const NUMBERS: Range<usize> = 2..6;
+
+/// The end of a path, without the types that it is for.
+fn short(call: &str) -> &str {
+    let path = match call.find('<') {
+        Some(types @ 1..) => &call[..types],
+        _ => call,
+    };
+    let mut separators = path.rmatch_indices("::").map(|(place, _)| place);
+    let place = separators.nth(1);
+    place.map_or(path, |place| &path[place + 2..])
+}
 
 impl SortBy {
     fn compare(self, a: &Row, b: &Row) -> Ordering {
@@ -217,7 +237,16 @@ impl Row {
     fn cells(&self) -> [String; COLUMNS] {
         let [pid, name, call, place, messages, reductions, memory] = self.listed.cells();
         let rate = self.rate.map(|rate| rate.to_string()).unwrap_or_default();
-        [pid, name, call, place, messages, reductions, rate, memory]
+        [
+            pid,
+            name,
+            messages,
+            reductions,
+            rate,
+            memory,
+            short(&call).to_owned(),
+            place,
+        ]
     }
 }
 
@@ -228,7 +257,7 @@ impl Render for Observer {
         let lines = rows.iter().map(|row| row.cells());
         let note = self.note(rows.len());
         Bundle::new()
-            .with("text/html", table(self.head(), Processes::NUMBERS, lines, &note))
+            .with("text/html", table(self.head(), NUMBERS, lines, &note))
             .with("text/plain", self.to_string())
     }
 }
@@ -237,7 +266,7 @@ impl Render for Observer {
 impl fmt::Display for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<_> = self.rows().into_iter().map(Row::cells).collect();
-        write_table(f, self.head(), Processes::NUMBERS, &lines)?;
+        write_table(f, self.head(), NUMBERS, &lines)?;
         f.write_str(&self.note(lines.len()))
     }
 }

@@ -404,6 +404,10 @@ impl Tree {
         );
         let notes = visits.iter().filter_map(|visit| {
             let node = visit.node;
+            let is_calm = node.is_running() && node.change.is_none() && node.restarts == 0 && node.previous.is_none();
+            if is_calm {
+                return None;
+            }
             let state = node.state().filter(|_| !node.is_running());
             let change = (node.change == Some(Change::New)).then(|| "is new".to_owned());
             let times = (node.restarts > 0).then(|| format!("restarted {}", counted(node.restarts as usize, "time")));

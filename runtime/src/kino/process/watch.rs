@@ -19,7 +19,7 @@ use crate::{ms, receive, supervisor};
 /// ago that they do not count any more. Nobody is asked, and nothing is done while nothing happens. Mailboxes are those of
 /// that time. When the supervisor ends, the last picture shows how.
 ///
-/// An [`observer`](super::observer) is shown anew at regular times.
+/// An [`observer`](super::observer) is shown anew at regular times, and so never [settles](crate::kino::settle()).
 ///
 /// What is drawn is at most 20 pictures in a second, and always the last one, which is also what is saved with a notebook.
 /// A process of its own does it: it ends with the supervisor, by [`Live::stop`] or another exit signal, and when the cell is
