@@ -262,3 +262,80 @@ fn a_dependency_is_built_before_the_readers_eyes_and_one_that_fails_leaves_the_s
         kernel.run(":clear").await;
     });
 }
+
+/// The one message of that type.
+fn only<'a>(ran: &'a Execution, msg_type: &str) -> &'a Message {
+    let mut found = ran.of_type(msg_type);
+    let (first, second) = (found.next(), found.next());
+    assert!(second.is_none(), "{ran:?}");
+    first.unwrap_or_else(|| panic!("no {msg_type} in {ran:?}"))
+}
+
+#[test]
+fn outputs_come_in_forms_that_front_ends_show() {
+    in_session(async |kernel| {
+        for (code, forms, text) in [
+            (
+                "kino::data_table([(1, \"a\")])",
+                vec!["text/html", "text/plain"],
+                "1  2\n─  ─\n1  a",
+            ),
+            ("kino::tree(&[1])", vec!["text/html", "text/plain"], "[\n    1,\n]"),
+            (
+                "kino::mermaid(\"flowchart LR\\na --> b\")",
+                vec!["image/svg+xml", "text/html", "text/plain"],
+                "flowchart LR\na --> b",
+            ),
+            (
+                "kino::image(b\"GIF89a\")?",
+                vec!["image/gif", "text/plain"],
+                "GIF, 6 bytes",
+            ),
+            ("kino::text(\"\\x1b[31mred\")", vec!["text/plain"], "\u{1b}[31mred"),
+        ] {
+            let ran = kernel.run(code).await;
+            let data = &only(&ran, "execute_result").content["data"];
+            let given: Vec<&String> = data.as_object().unwrap().keys().collect();
+            assert_eq!(given, forms, "{code}");
+            assert_eq!(data["text/plain"], text, "{code}");
+        }
+        let quiet = kernel.run("kino::nothing()").await;
+        assert!(quiet.of_type("execute_result").next().is_none(), "{quiet:?}");
+
+        let debugged = kernel.run("let n = kino::debug!([1, 2].iter().sum::<i32>());").await;
+        let shown = &only(&debugged, "display_data").content["data"]["text/plain"];
+        assert_eq!(shown.as_str().unwrap().lines().count(), 3, "{shown}");
+        assert_eq!(kernel.value("n").await, "3");
+
+        let ended = kernel
+            .execute("let m = 4; if n == 3 { kino::interrupt(\"answer first\") }")
+            .await;
+        assert!(ended.error().1.contains("answer first"), "{ended:?}");
+    });
+}
+
+#[test]
+fn live_outputs_change_in_their_place_and_end_when_their_cell_is_run_again() {
+    in_session(async |kernel| {
+        let code = "let beat = kino::animate(kino::interval(ms(20)), |n| async move { kino::text(n.to_string()) });";
+        let ran = run_cell(kernel, "a", code).await;
+        let display_id = only(&ran, "display_data").content["transient"]["display_id"].clone();
+        let later = kernel
+            .published("a later beat", |message| {
+                let text = &message.content["data"]["text/plain"];
+                message.is("update_display_data") && text.as_str().unwrap().parse::<u64>().unwrap() > 2
+            })
+            .await;
+        assert_eq!(later.content["transient"]["display_id"], display_id);
+        assert_eq!(kernel.value("process::is_alive(beat.pid())").await, "true");
+        run_cell(kernel, "a", "let other = 1;").await;
+        assert_eq!(kernel.value("process::is_alive(beat.pid())").await, "false");
+
+        // A loop that never awaits shows how far it is, and where it came to in the end.
+        let busy = kernel
+            .run("for n in kino::progress(100_000).over(0..100_000) { std::hint::black_box(n); }")
+            .await;
+        let last = busy.of_type("update_display_data").last().unwrap().content["data"]["text/plain"].clone();
+        assert!(last.as_str().unwrap().contains("100% · 100000/100000"), "{last}");
+    });
+}
