@@ -29,6 +29,8 @@ pub struct Census {
     pub tables: usize,
     /// Applications.
     pub applications: usize,
+    /// Devices that go on without a process.
+    pub retired_devices: usize,
 }
 
 /// Counts what the node keeps.
@@ -40,6 +42,7 @@ pub fn census() -> Census {
         timer_refs,
         tables: ets::all().len(),
         applications: application::which_applications().len(),
+        retired_devices: node().retired.lock().len(),
         ..Census::default()
     };
     for (_, record) in node().table.all() {

@@ -148,6 +148,7 @@ pub mod __private {
     pub use crate::analyzer::any;
     pub use crate::census::{Census, census};
     pub use crate::golden::compare;
+    pub use crate::io::retire;
     pub use crate::kino::debug::{Seen, SeenByDebug, SeenByType, Steps};
     pub use crate::kino::handles::short_type_name;
     pub use crate::kino::shown::readable;

@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) counters: Counters,
     pub(crate) tables: ets::Directory,
     pub(crate) applications: application::Controller,
+    /// Devices that go on without a process.
+    pub(crate) retired: io::Retired,
     /// How often a device was written to, read from, or otherwise used.
     pub(crate) device_uses: AtomicU64,
     /// How many threads are the runtime's own.
@@ -74,6 +76,7 @@ impl Node {
             counters: Counters::new(),
             tables: ets::Directory::default(),
             applications: application::Controller::default(),
+            retired: io::Retired::default(),
             device_uses: AtomicU64::default(),
             own_threads: AtomicUsize::default(),
             refs: AtomicU64::new(1),

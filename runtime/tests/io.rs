@@ -147,3 +147,26 @@ fn a_value_that_is_too_wide_is_inspected_on_many_lines() {
         assert!(text.starts_with("wide: [\n"), "{text}");
     });
 }
+
+#[test]
+fn a_device_that_retired_is_no_process_and_is_written_to_as_before() {
+    check(async {
+        let tape = Arc::new(Tape::default());
+        let device = io::device(tape.clone());
+        let watched = process::monitor(device);
+        let late = spawn(async {
+            receive! { "go" => io::write(STDIO, "late ") }
+            receive! { "again" => io::write(STDIO, "later ") }
+        });
+        process::set_group_leader(late, device);
+        crabtree::__private::retire(device);
+        receive! { Down { monitor, .. } if monitor == watched => () }
+        assert!(!process::is_alive(device));
+        let ended = process::monitor(late);
+        send(late, "go");
+        send(late, "again");
+        receive! { Down { monitor, .. } if monitor == ended => () }
+        io::write(device, "by pid").unwrap();
+        assert_eq!(*tape.0.lock().unwrap(), "late later by pid");
+    });
+}

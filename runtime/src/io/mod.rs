@@ -47,8 +47,9 @@ mod terminal;
 use crate::kino::{Bundle, comm};
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::current;
 use crate::process::task::{self, Start, begin};
+use crate::process::{self, current};
+use crate::reason::ExitReason;
 pub use address::AsDevice;
 use address::Place;
 pub use error::{IoError, IoFailure};
@@ -60,6 +61,7 @@ use parking_lot::Mutex;
 pub use request::{Pieces, Reading, binread, binwrite, get_password, getn, gets, inspect, puts, read, stream, write};
 pub(crate) use serve::{begin_owned, close};
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io::{Error, ErrorKind, Write};
@@ -197,18 +199,42 @@ pub fn device(device: Arc<dyn Device>) -> Pid {
     pid
 }
 
-/// The device that a process is.
+/// Devices whose processes have ended, and who are to go on nevertheless.
+pub(crate) type Retired = Mutex<HashMap<Pid, Arc<dyn Device>>>;
+
+/// Ends the process of a device that [`device`] began, and keeps the device for those who have its pid: it is written to
+/// as before. A notebook has a device for each cell, most of which nobody will write to again, and which nobody can
+/// tell from the others.
+#[doc(hidden)]
+pub fn retire(pid: Pid) {
+    if let Ok(device) = find(pid) {
+        node().retired.lock().insert(pid, device);
+        process::exit(pid, ExitReason::Kill);
+    }
+}
+
+/// Whether the device goes on without a process.
+fn has_retired(pid: Pid) -> bool {
+    node().retired.lock().contains_key(&pid)
+}
+
+/// The device that a process is, or was until it [retired](retire).
 fn find(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
     node().device_uses.fetch_add(1, Ordering::Relaxed);
-    let record = node().table.get(pid).ok_or(IoFailure::Terminated)?;
-    let device = record.update(pid, |state| {
-        if state.exit.is_some() {
-            return Err(IoFailure::Terminated);
-        }
-        let device = state.extras().and_then(|extras| extras.device.clone());
-        device.ok_or(IoFailure::NotADevice)
+    let record = node().table.get(pid);
+    let device = record.and_then(|record| {
+        record.update(pid, |state| {
+            if state.exit.is_some() {
+                return Err(IoFailure::Terminated);
+            }
+            let device = state.extras().and_then(|extras| extras.device.clone());
+            device.ok_or(IoFailure::NotADevice)
+        })
     });
-    device.unwrap_or(Err(IoFailure::Terminated))
+    match device.unwrap_or(Err(IoFailure::Terminated)) {
+        Err(IoFailure::Terminated) => node().retired.lock().get(&pid).cloned().ok_or(IoFailure::Terminated),
+        found => found,
+    }
 }
 
 /// The device at a place, if it is of that type.

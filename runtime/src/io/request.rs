@@ -4,7 +4,7 @@
 
 use super::address::Place;
 use super::input::{Get, Wanted};
-use super::{AsDevice, Device, IoError, IoFailure};
+use super::{AsDevice, Device, IoError, IoFailure, has_retired};
 use crate::node::node;
 use crate::process::call::{Origin, call_with};
 use crate::process::current;
@@ -268,8 +268,8 @@ async fn ask(place: &Place, get: Get) -> Answer {
         return Err(cannot_be_read().into());
     }
     let (pid, device) = place.find()?;
-    if current::get().is_some_and(|process| process.pid == pid) {
-        // A device need not ask itself.
+    if current::get().is_some_and(|process| process.pid == pid) || has_retired(pid) {
+        // A device need not ask itself, and one without a process cannot end meanwhile.
         return device.get(get).await.map_err(IoFailure::from);
     }
     let answer = call_with(pid, None, |origin| {
