@@ -191,22 +191,3 @@ fn expressions_are_evaluated_after_the_code_and_told_in_the_reply() {
         );
     });
 }
-
-#[test]
-fn a_client_that_asks_for_a_subshell_learns_why_there_is_none() {
-    in_session(async |kernel| {
-        let info = kernel.ask(Control, "kernel_info_request", json!({})).await;
-        assert_eq!(info["supported_features"], json!([]));
-        for request in [
-            "create_subshell_request",
-            "delete_subshell_request",
-            "list_subshell_request",
-        ] {
-            let reply = kernel.ask(Control, request, json!({"subshell_id": "s"})).await;
-            assert_eq!(
-                (&reply["status"], &reply["ename"]),
-                (&json!("error"), &json!("NotSupported"))
-            );
-        }
-    });
-}

@@ -97,3 +97,26 @@ fn await_and_question_mark_work_at_the_top_of_every_cell() {
         assert_eq!(kernel.value("async { n + 1 }.await").await, "8");
     });
 }
+
+#[test]
+fn cells_leave_no_process_behind_and_late_output_still_finds_its_cell() {
+    in_session(async |kernel| {
+        let late = kernel
+            .run("let late = spawn(async { receive! { \"go\" => println!(\"late\") } });")
+            .await;
+        let mut counts = Vec::new();
+        for cells in [10, 60] {
+            for _ in 0..cells {
+                kernel.run("let _ = 1;").await;
+            }
+            counts.push(kernel.value("process::list().len()").await);
+        }
+        assert_eq!(counts[0], counts[1], "processes after 10 cells and after 60 more");
+        kernel.run("send(late, \"go\");").await;
+        let output = kernel.published("late output", |message| message.is("stream")).await;
+        assert!(
+            output.belongs_to(&late.request) && output.content["text"] == "late\n",
+            "{output:?}"
+        );
+    });
+}

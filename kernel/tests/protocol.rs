@@ -76,11 +76,11 @@ fn every_request_is_bracketed_by_busy_and_idle_with_its_own_header() {
 fn a_parent_header_is_the_requests_header_with_all_its_keys() {
     in_session(async |kernel| {
         let mut request = Message::request("kernel_info_request", json!({}));
-        request.extra = json!({"subshell_id": "s-1"});
+        request.extra = json!({"of_a_client": "s-1"});
         kernel.send_message(Shell, request).await;
         let parent = kernel.reply(Shell).await.parent_header;
         assert_eq!(
-            (&parent["subshell_id"], &parent["date"]),
+            (&parent["of_a_client"], &parent["date"]),
             (&json!("s-1"), &json!("2026-01-02T03:04:05.678Z"))
         );
     });

@@ -69,6 +69,9 @@ pub(crate) enum Event {
         /// What it says.
         comm: Comm,
     },
+    /// All that was shown until here; [`Engine::passed_on`](super::Engine::passed_on) takes it when that has gone on to
+    /// the front end. Until then little more comes.
+    Until(Receipt),
     /// The host has ended, and with it whoever asked or heard of comms.
     HostGone,
     /// The value of the cell's last expression.
@@ -83,10 +86,25 @@ pub(crate) enum Event {
 /// A question to the user. Hosts number theirs from one, so it says which host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// Which host of the session asks.
+    /// Which shell of the session asks.
+    pub(crate) link: u64,
+    /// Which of its hosts.
     pub(crate) host: u64,
     /// The host's number for it.
     pub(crate) number: u64,
+}
+
+/// How much was shown, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    /// Which shell of the session.
+    pub(crate) link: u64,
+    /// Which of its hosts.
+    pub(crate) host: u64,
+    /// Whether it came on the link, and not on standard error.
+    pub(crate) on_link: bool,
+    /// How much.
+    pub(crate) weight: usize,
 }
 
 /// How the execution of a cell ended.

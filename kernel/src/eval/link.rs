@@ -6,24 +6,31 @@
 
 use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use crabtree_link::barrier::{Piece, Splitter};
-use crabtree_link::{Answer, CellEnd, Comm, Opening, Replaced, Stream, ToHost, ToKernel, frame};
+use crabtree_link::{Answer, CellEnd, Comm, Opening, Replaced, Stream, ToHost, ToKernel, WINDOW, frame};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::locate::Listings;
-use super::{CellId, Event, MimeBundle, Question, StreamName};
+use super::{CellId, Event, MimeBundle, Question, Receipt, StreamName, subshell};
 
 /// How long to wait for the last of a host's standard error. Only a host that died leaves us waiting.
 const STDERR_GRACE: Duration = Duration::from_millis(300);
 
 /// How long a host may take to end that was killed.
 const HOST_GRACE: Duration = Duration::from_secs(5);
+
+/// How much a host shows for a receipt.
+const RECEIPT_EVERY: usize = WINDOW / 16;
+
+/// How many connections a subshell has: the link, standard error, and the two ends of its commands.
+const OF_A_SUBSHELL: usize = 4;
 
 /// The number of cells that the session runs for itself; nothing that they do is shown.
 pub(super) const OWN_CELL: u64 = u64::MAX;
@@ -36,6 +43,9 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 struct Shared {
+    /// Tells links apart: each shell has one.
+    number: u64,
+    is_subshell: bool,
     state: Mutex<State>,
     changed: Condvar,
     events: UnboundedSender<Event>,
@@ -61,6 +71,10 @@ struct State {
     /// The barrier that standard error has passed.
     stderr_passed: Option<u64>,
     processes: usize,
+    /// How much of the host's standard error has not gone on.
+    stderr_weight: usize,
+    /// One end of a subshell's commands, which waits for the other.
+    commands: Option<UnixStream>,
 }
 
 /// What the link knows of a cell when it has ended.
@@ -73,11 +87,19 @@ pub(super) struct Ending {
 }
 
 impl Link {
-    /// Listens at `path`.
-    pub(super) fn listen(path: &Path, events: UnboundedSender<Event>, listings: Listings) -> Result<Link> {
+    /// Listens at `path`, for hosts or for the connections of one subshell.
+    pub(super) fn listen(
+        path: &Path,
+        events: UnboundedSender<Event>,
+        listings: Listings,
+        is_subshell: bool,
+    ) -> Result<Link> {
+        static LINKS: AtomicU64 = AtomicU64::new(0);
         let listener =
             UnixListener::bind(path).with_context(|| format!("cannot make the socket {}", path.display()))?;
         let shared = Shared {
+            number: LINKS.fetch_add(1, Ordering::Relaxed),
+            is_subshell,
             state: Mutex::default(),
             changed: Condvar::new(),
             events,
@@ -88,7 +110,8 @@ impl Link {
         };
         let accepting = link.clone();
         std::thread::Builder::new().name("link".to_owned()).spawn(move || {
-            for connection in listener.incoming().flatten() {
+            let connections = if is_subshell { OF_A_SUBSHELL } else { usize::MAX };
+            for connection in listener.incoming().flatten().take(connections) {
                 let link = accepting.clone();
                 // A connection that gets no thread is closed, which ends the host that made it.
                 let _ = std::thread::Builder::new()
@@ -112,6 +135,8 @@ impl Link {
             notebook_cell: notebook_cell.map(str::to_owned),
             processes,
             died: state.died,
+            stderr_weight: state.stderr_weight,
+            commands: state.commands.take(),
             ..State::default()
         };
         tell_of_cell(&mut state);
@@ -147,10 +172,22 @@ impl Link {
         send(&mut self.state(), &ToHost::Interrupt { cell });
     }
 
+    /// Has the host open a subshell, whose connections come to the socket at `path`. `false` if there is no host.
+    pub(super) fn open(&self, path: PathBuf, number: u32) -> bool {
+        let mut state = self.state();
+        send(&mut state, &ToHost::Open { link: path, number });
+        state.host.is_some()
+    }
+
+    /// Whether there is a host.
+    pub(super) fn is_connected(&self) -> bool {
+        self.state().host.is_some()
+    }
+
     /// Tells a host what became of its question.
     pub(super) fn answer(&self, question: Question, answer: Answer) {
         let mut state = self.state();
-        if state.generation == question.host {
+        if self.shared.number == question.link && state.generation == question.host {
             send(
                 &mut state,
                 &ToHost::Answer {
@@ -158,6 +195,23 @@ impl Link {
                     answer,
                 },
             );
+        }
+    }
+
+    /// Lets those go on who waited for their output to be taken.
+    pub(super) fn passed_on(&self, receipt: Receipt) {
+        if self.shared.number != receipt.link {
+            return;
+        }
+        let mut state = self.state();
+        if receipt.on_link {
+            if state.generation == receipt.host {
+                let weight = receipt.weight;
+                send(&mut state, &ToHost::Shown { weight });
+            }
+        } else {
+            state.stderr_weight -= receipt.weight;
+            self.shared.changed.notify_all();
         }
     }
 
@@ -205,6 +259,13 @@ impl Link {
         match frame::read::<Opening>(&mut connection) {
             Ok(Some(Opening::Link { .. })) => self.serve_link(connection),
             Ok(Some(Opening::Stderr { .. })) => self.serve_stderr(connection),
+            Ok(Some(Opening::Commands { .. })) => {
+                let other = self.state().commands.take();
+                match other {
+                    Some(other) => subshell::join(connection, other),
+                    None => self.state().commands = Some(connection),
+                }
+            }
             // Not a host of ours.
             Ok(None) | Err(_) => {}
         }
@@ -219,8 +280,20 @@ impl Link {
             tell_of_cell(&mut state);
             state.generation
         };
+        let mut weight = 0;
         while let Ok(Some(message)) = frame::read::<ToKernel>(&mut connection) {
+            weight += message.weight();
             self.heard(message, generation);
+            if weight >= RECEIPT_EVERY {
+                let receipt = Receipt {
+                    link: self.shared.number,
+                    host: generation,
+                    on_link: true,
+                    weight: std::mem::take(&mut weight),
+                };
+                // Nobody listens any more only when the kernel is ending.
+                let _ = self.shared.events.send(Event::Until(receipt));
+            }
         }
         let mut state = self.state();
         if state.generation == generation {
@@ -229,16 +302,32 @@ impl Link {
             self.shared.changed.notify_all();
         }
         drop(state);
-        // Nobody listens any more only when the kernel is ending.
-        let _ = self.shared.events.send(Event::HostGone);
+        if !self.shared.is_subshell {
+            // Nobody listens any more only when the kernel is ending.
+            let _ = self.shared.events.send(Event::HostGone);
+        }
     }
 
     fn serve_stderr(&self, mut connection: UnixStream) {
         let mut splitter = Splitter::default();
         let mut buffer = vec![0; 16 << 10];
-        while let Ok(length @ 1..) = connection.read(&mut buffer) {
-            for piece in splitter.feed(&buffer[..length]) {
+        while let Ok(weight @ 1..) = connection.read(&mut buffer) {
+            for piece in splitter.feed(&buffer[..weight]) {
                 self.heard_stderr(piece);
+            }
+            let mut state = self.state();
+            state.stderr_weight += weight;
+            let receipt = Receipt {
+                link: self.shared.number,
+                host: state.generation,
+                on_link: false,
+                weight,
+            };
+            // Nobody listens any more only when the kernel is ending.
+            let _ = self.shared.events.send(Event::Until(receipt));
+            // Who writes there waits for the pipe, as for a slow terminal.
+            while state.stderr_weight > WINDOW {
+                state = self.wait(state);
             }
         }
         if let Some(piece) = splitter.finish() {
@@ -299,7 +388,11 @@ impl Link {
                 prompt,
                 hidden,
             } => {
-                let question = Question { host, number: question };
+                let question = Question {
+                    link: self.shared.number,
+                    host,
+                    number: question,
+                };
                 self.emit(cell, |cell| Event::Question {
                     cell,
                     question,

@@ -62,6 +62,14 @@ impl Listings {
         }
     }
 
+    /// For another session that knows the same cells.
+    pub(super) fn beside(&self, generated: PathBuf) -> Listings {
+        Listings {
+            generated: Arc::new(generated),
+            state: Arc::clone(&self.state),
+        }
+    }
+
     /// A cell begins.
     pub(super) fn begin(&self, id: u64, count: u32, code: Rewritten) {
         self.state().cells.push(Cell { id, count, code });

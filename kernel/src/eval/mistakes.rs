@@ -22,6 +22,8 @@ pub(super) enum Fate {
     Redefined,
     /// The process that held it is gone.
     Gone,
+    /// It is a variable of the main shell, and this is a subshell.
+    OfMainShell,
 }
 
 /// The variables that cells had, or were to have, and what became of them.
@@ -54,6 +56,10 @@ impl Fates {
             Fate::Redefined => {
                 format!("`{name}` was lost, for its type has another definition now; run the cell that makes it again")
             }
+            Fate::OfMainShell => format!(
+                "`{name}` is a variable of the main shell, whose cells have it; here are the items that the main shell had, \
+                 and all processes: reach one by its name or its pid"
+            ),
             Fate::Gone => format!("`{name}` was lost with the host; run the cell that makes it again"),
         };
         Some(text)

@@ -7,6 +7,7 @@
 //!
 //! - [`Engine`]: the handle; a thread owns the session and runs one cell after the other.
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
+//! - [`subshell`]: sessions beside the main one, in the same host.
 //! - [`environment`]: what the tools under evcxr are told at the start.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
@@ -29,11 +30,12 @@ mod redefine;
 mod report;
 mod rewrite;
 mod session;
+mod subshell;
 
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -42,12 +44,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 pub(crate) use assist::{Completions, Description, byte_offset, char_offset};
-pub(crate) use event::{Answer, CellError, CellId, Comm, Event, MimeBundle, Outcome, Payload, Question, StreamName};
+pub(crate) use event::{
+    Answer, CellError, CellId, Comm, Event, MimeBundle, Outcome, Payload, Question, Receipt, StreamName,
+};
 
 use crate::cache::{self, Progress};
 use assist::Assist;
 use link::Link;
-use session::Session;
+use session::{Role, Session};
+use subshell::Inherited;
 
 /// How long no cell has to come for the session to get ready for cells that keep variables.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -70,6 +75,9 @@ pub(crate) struct Engine {
     control: Arc<Control>,
     assist: Assist,
     thread: Mutex<Option<JoinHandle<()>>>,
+    options: EngineOptions,
+    inherited: Arc<Mutex<Inherited>>,
+    events: UnboundedSender<Event>,
 }
 
 /// What the session's thread is to do.
@@ -86,6 +94,8 @@ struct Job {
 #[derive(Debug, Default)]
 struct Control {
     state: Mutex<ControlState>,
+    /// Told when the session has started, or will not.
+    started: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +105,10 @@ struct ControlState {
     interrupted: bool,
     /// No cell is to run any more.
     closing: bool,
+    /// What whoever comes now is to be told: why nothing happens.
+    notice: Option<String>,
+    /// The session has been tried to start.
+    tried: bool,
     session: Option<Reach>,
 }
 
@@ -111,12 +125,34 @@ impl Engine {
     /// waits for what is missing. `events` gets everything that cells and processes show, also
     /// between cells.
     pub(crate) fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
+        Engine::launch(options, events, Arc::default(), None)
+    }
+
+    /// Starts a session beside this one, in the same host, and returns at once. It begins with the items that this one
+    /// has. `number` tells the subshells of a session apart, for ever, and is not zero.
+    pub(crate) fn subshell(&self, number: u32, events: UnboundedSender<Event>) -> Engine {
+        let beside = Some((number, Arc::clone(&self.control)));
+        Engine::launch(self.options.clone(), events, Arc::clone(&self.inherited), beside)
+    }
+
+    fn launch(
+        options: EngineOptions,
+        events: UnboundedSender<Event>,
+        inherited: Arc<Mutex<Inherited>>,
+        beside: Option<(u32, Arc<Control>)>,
+    ) -> Engine {
+        let options = EngineOptions {
+            // Now: later there may be another program in its place.
+            program: options.program.or_else(|| std::env::current_exe().ok()),
+        };
         let (jobs, received) = mpsc::channel();
         let control = Arc::new(Control::default());
         let assist = Assist::start();
         let worker = Worker {
-            options,
-            events,
+            options: options.clone(),
+            inherited: Arc::clone(&inherited),
+            beside,
+            events: events.clone(),
             control: Arc::clone(&control),
             assist: assist.clone(),
             session: None,
@@ -130,6 +166,9 @@ impl Engine {
             control,
             assist,
             thread: Mutex::new(thread.ok()),
+            options,
+            inherited,
+            events,
         }
     }
 
@@ -149,6 +188,9 @@ impl Engine {
             }
             state.running = Some(cell);
             state.interrupted = false;
+            if let Some(text) = state.notice.take() {
+                self.tell(cell, text);
+            }
         }
         let (answer, answered) = oneshot::channel();
         let sent = self.jobs.send(Job {
@@ -168,11 +210,25 @@ impl Engine {
         }
     }
 
+    fn tell(&self, cell: CellId, text: String) {
+        let name = StreamName::Stderr;
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.events.send(Event::Stream { cell, name, text });
+    }
+
     /// Tells a process what became of its question.
     pub(crate) fn answer(&self, question: Question, answer: Answer) {
         let reach = self.control.state().session.clone();
         if let Some(reach) = reach {
             reach.link.answer(question, answer);
+        }
+    }
+
+    /// Lets those go on who waited for their output to be taken.
+    pub(crate) fn passed_on(&self, receipt: Receipt) {
+        let reach = self.control.state().session.clone();
+        if let Some(reach) = reach {
+            reach.link.passed_on(receipt);
         }
     }
 
@@ -226,12 +282,17 @@ impl Engine {
 
     /// Ends the host and removes the session's directory.
     pub(crate) async fn shutdown(&self) {
-        let reach = {
+        let (reach, running) = {
             let mut state = self.control.state();
             state.closing = true;
-            state.session.clone()
+            (state.session.clone(), state.running)
         };
+        self.control.started.notify_all();
         if let Some(reach) = reach {
+            if let Some(CellId(cell)) = running {
+                // A subshell's cell does not end with its process, which is not the host.
+                reach.link.interrupt(cell);
+            }
             interrupt::stop_compiler(&reach.crate_dir);
             // It may have ended by itself.
             let _ = reach.host.lock().unwrap_or_else(PoisonError::into_inner).kill();
@@ -251,9 +312,31 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Removes the session's directory. [`shutdown`](Engine::shutdown) does so too, but waits for the session's thread,
+    /// which may have rust-analyzer at work.
+    pub(crate) fn remove_directory(&self) {
+        let reach = self.control.state().session.clone();
+        if let Some(directory) = reach.as_ref().and_then(|reach| reach.crate_dir.parent()) {
+            // What is left behind, the next session removes.
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
 impl Control {
     fn state(&self) -> MutexGuard<'_, ControlState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link of the session, once it has started; none if it has not.
+    fn link(&self) -> Option<Link> {
+        let state = self.state();
+        let started = self
+            .started
+            .wait_while(state, |state| state.session.is_none() && !state.tried && !state.closing);
+        let state = started.unwrap_or_else(PoisonError::into_inner);
+        state.session.as_ref().map(|reach| reach.link.clone())
     }
 }
 
@@ -264,6 +347,9 @@ struct Worker {
     control: Arc<Control>,
     assist: Assist,
     session: Option<Session>,
+    inherited: Arc<Mutex<Inherited>>,
+    /// For a subshell: its number, and the main shell.
+    beside: Option<(u32, Arc<Control>)>,
 }
 
 impl Worker {
@@ -275,7 +361,8 @@ impl Worker {
             let job = match jobs.recv_timeout(PAUSE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(session) = self.session.as_mut().filter(|_| !warm) {
+                    let is_main = self.beside.is_none();
+                    if let Some(session) = self.session.as_mut().filter(|_| is_main && !warm) {
                         session.warm_up();
                         warm = true;
                     }
@@ -289,9 +376,13 @@ impl Worker {
             if self.control.state().closing {
                 return;
             }
-            if started.is_err() || rewrite::request(&job.code) == Some(rewrite::Request::Clear) {
+            let is_main = self.beside.is_none();
+            if started.is_err() || is_main && rewrite::request(&job.code) == Some(rewrite::Request::Clear) {
                 // The old session must be gone, its host with it, before a new one begins.
-                self.control.state().session = None;
+                {
+                    let mut state = self.control.state();
+                    (state.session, state.tried) = (None, false);
+                }
                 self.session = None;
                 started = self.start();
                 warm = false;
@@ -312,19 +403,29 @@ impl Worker {
 
     fn start(&mut self) -> Result<()> {
         let started = self.try_start();
+        self.control.state().notice = None;
         if started.is_err() {
             self.assist.give_up();
         }
+        self.control.state().tried = true;
+        self.control.started.notify_all();
         started
     }
 
     fn try_start(&mut self) -> Result<()> {
         let prepared = cache::ensure_with(&mut |progress: Progress<'_>| self.tell(progress))?;
-        let program = match &self.options.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe().context("this program does not know where it is")?,
+        let program = self.options.program.clone();
+        let program = program.context("this program does not know where it is")?;
+        let (role, inherited) = match &self.beside {
+            None => (Role::Main(Arc::clone(&self.inherited)), Inherited::default()),
+            Some((number, main)) => {
+                let link = main.link().context("the main shell has not started")?;
+                let inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                (Role::Subshell(*number, link), inherited)
+            }
         };
-        let session = Session::start(prepared, program, self.events.clone(), self.assist.clone())?;
+        let (events, assist) = (self.events.clone(), self.assist.clone());
+        let session = Session::start(prepared, program, events, assist, role, &inherited)?;
         let reach = Reach {
             link: session.link(),
             host: session.host(),
@@ -337,9 +438,6 @@ impl Worker {
 
     /// Tells whoever waits for a cell that the runtime is being built.
     fn tell(&self, progress: Progress<'_>) {
-        let Some(cell) = self.control.state().running else {
-            return;
-        };
         let text = match progress {
             Progress::Compiled(done, total, _) => {
                 format!("\rBuilding the runtime for cells, once for this version: {done} of {total}")
@@ -347,6 +445,13 @@ impl Worker {
             Progress::Waiting => "Waiting for another crabtree that builds the runtime for cells\n".to_owned(),
             Progress::Done => "\rThe runtime for cells is built.                                      \n".to_owned(),
         };
+        let mut state = self.control.state();
+        let Some(cell) = state.running else {
+            // The others are followed by more, or by an answer.
+            state.notice = (progress == Progress::Waiting).then_some(text);
+            return;
+        };
+        drop(state);
         let _ = self.events.send(Event::Stream {
             cell,
             name: StreamName::Stderr,
@@ -358,5 +463,6 @@ impl Worker {
 /// Must be the first thing that `main` does: evcxr starts this very program as the host, and as a
 /// wrapper around rustc. In those cases it does not return.
 pub(crate) fn host_hook() {
+    subshell::hook();
     evcxr::runtime_hook();
 }

@@ -67,6 +67,12 @@ pub(super) fn host_died(status: &str, variables: &[String], processes: usize) ->
     error("HostDied", text, traceback)
 }
 
+/// The outcome of a cell of a subshell whose host has died.
+pub(super) fn subshell_died() -> Outcome {
+    let text = "the host has died, and the subshell with it; run a cell in the main shell, and create another subshell";
+    failed("HostDied", text.to_owned())
+}
+
 /// What to say when a host has died since the last cell.
 pub(super) fn host_died_before(variables: &[String], processes: usize) -> String {
     format!(

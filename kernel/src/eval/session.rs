@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, anyhow};
-use crabtree_link::{CellEnd, LINK_ENV};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use crabtree_link::{CellEnd, LINK_ENV, SUBSHELL_ENV};
 use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,6 +19,7 @@ use super::locate::Listings;
 use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
 use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, request, rewrite, split};
+use super::subshell::{self, Inherited};
 use super::{CellId, Event, Job, MimeBundle, Outcome, StreamName, outcome, report};
 use crate::cache::{Packages, Prepared, SessionDir};
 
@@ -42,6 +43,14 @@ const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
     "LD_LIBRARY_PATH"
 };
 
+/// Which of the shells a session is for.
+pub(super) enum Role {
+    /// The main one, which notes what subshells take over.
+    Main(Arc<Mutex<Inherited>>),
+    /// A subshell with this number, in the host at the other end of that link.
+    Subshell(u32, Link),
+}
+
 /// What cells run in.
 pub(super) struct Session {
     // Dropped in this order: the host ends, then its directory goes, then the cache may.
@@ -55,6 +64,7 @@ pub(super) struct Session {
     events: UnboundedSender<Event>,
     /// Whether rust-analyzer knows the standard library and the dependencies.
     sees: bool,
+    role: Role,
     /// What rust-analyzer takes for cargo.
     analyzer_cargo: PathBuf,
     dir: SessionDir,
@@ -62,38 +72,76 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a host and readies everything for the first cell.
+    /// Starts a host, or an evaluator in the one that there is, and readies everything for the first cell. A subshell
+    /// starts from what it inherits.
     pub(super) fn start(
         prepared: Prepared,
         program: PathBuf,
         events: UnboundedSender<Event>,
         assist: Assist,
+        role: Role,
+        inherited: &Inherited,
     ) -> Result<Session> {
         let dir = prepared.session()?;
-        let listings = Listings::new(dir.crate_dir().join("src/lib.rs"));
-        let link = Link::listen(&dir.socket(), events.clone(), listings.clone())?;
+        let generated = dir.crate_dir().join("src/lib.rs");
+        let listings = match &inherited.listings {
+            Some(listings) => listings.beside(generated),
+            None => Listings::new(generated),
+        };
+        let is_subshell = matches!(role, Role::Subshell(..));
+        let link = Link::listen(&dir.socket(), events.clone(), listings.clone(), is_subshell)?;
 
         let blind = Blind::new(&dir.crate_dir(), &prepared.no_library(), &prepared.library());
-        let mut host = Command::new(program);
+        let mut for_cargo = blind.for_cargo();
+        let mut host = Command::new(&program);
         blind.clear_for(&mut host);
         let libraries = prepared.library_path(&dir, std::env::var_os(LIBRARY_PATH))?;
-        host.env(LINK_ENV, dir.socket()).env(LIBRARY_PATH, libraries);
+        let number = match &role {
+            Role::Main(_) => {
+                host.env(LINK_ENV, dir.socket()).env(LIBRARY_PATH, libraries);
+                None
+            }
+            Role::Subshell(number, main) => {
+                for_cargo.extend(subshell::for_cargo(*number, &program));
+                ensure!(
+                    main.open(dir.socket(), *number),
+                    "the host has died; run a cell in the main shell"
+                );
+                host.env(SUBSHELL_ENV, dir.socket());
+                Some(*number)
+            }
+        };
         let (context, outputs) =
             EvalContext::with_subprocess_command(host).map_err(|error| anyhow!("cells cannot be compiled: {error}"))?;
         forward(outputs, &link);
-        let evcxr = set_up(context, &blind, &prepared, &dir, &link)?;
+        let mut evcxr = set_up(context, for_cargo, &prepared, &dir, &link)?;
+        drop(blind);
+        let mut fates = Fates::default();
+        let definitions = match (&role, number) {
+            (_, Some(number)) => {
+                take_over(&mut evcxr, &link, inherited)?;
+                fates.note(inherited.variables.iter().cloned(), Fate::OfMainShell);
+                inherited.definitions.for_subshell(number)
+            }
+            (Role::Main(inherited), None) => {
+                *inherited.lock().unwrap_or_else(PoisonError::into_inner) = Inherited::nothing(listings.clone());
+                Definitions::default()
+            }
+            (Role::Subshell(..), None) => unreachable!("a subshell has a number"),
+        };
         let packages = prepared.packages(&dir);
         assist.set_packages(packages.clone(), true);
         Ok(Session {
             evcxr,
             link,
             listings,
-            definitions: Definitions::default(),
-            fates: Fates::default(),
+            definitions,
+            fates,
             assist,
             packages,
             events,
             sees: false,
+            role,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
             dir,
             _prepared: prepared,
@@ -127,7 +175,16 @@ impl Session {
         let Job { cell, count, code, .. } = job;
         let (cell, count) = (*cell, *count);
         let CellId(id) = cell;
-        if request(code) == Some(Request::Restart) {
+        if self.is_subshell() {
+            if request(code).is_some() {
+                let text =
+                    "`:restart` and `:clear` are for the main shell; to begin anew here, create another subshell";
+                return outcome::failed("NotSupported", text.to_owned());
+            }
+            if !self.link.is_connected() {
+                return outcome::subshell_died();
+            }
+        } else if request(code) == Some(Request::Restart) {
             self.replace_host();
         }
         let reader_code = code;
@@ -196,6 +253,10 @@ impl Session {
         match result {
             Ok(outputs) => {
                 self.definitions = plan.then;
+                if let Role::Main(inherited) = &self.role {
+                    let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
+                    inherited.note(&text, &self.definitions, self.variables());
+                }
                 self.show(cell, outputs);
                 let Some(end) = end else { return Outcome::Ok };
                 let lost = match end {
@@ -204,6 +265,7 @@ impl Session {
                 };
                 outcome::of_cell(end, id, &self.listings, &lost)
             }
+            Err(Error::SubprocessTerminated(_)) if self.is_subshell() => outcome::subshell_died(),
             Err(Error::SubprocessTerminated(status)) => {
                 self.link.take_died();
                 outcome::host_died(&status, &variables, processes)
@@ -224,6 +286,10 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn is_subshell(&self) -> bool {
+        matches!(self.role, Role::Subshell(..))
     }
 
     /// Remembers what became of the variables that were there `before`, and of those that the cell was to make.
@@ -282,7 +348,7 @@ impl Session {
         self.link.begin(OWN_CELL, None);
         let forgotten = self.evcxr.execute(&forget);
         self.link.end(OWN_CELL);
-        if forgotten.is_err() {
+        if forgotten.is_err() && !self.is_subshell() {
             lost = variables.to_vec();
             self.replace_host();
         }
@@ -332,7 +398,7 @@ fn forward(outputs: EvalContextOutputs, link: &Link) {
 /// Gives evcxr the dependencies and the prelude of all cells.
 fn set_up(
     mut context: EvalContext,
-    blind: &Blind,
+    for_cargo: Vec<(&'static str, String)>,
     prepared: &Prepared,
     dir: &SessionDir,
     link: &Link,
@@ -344,7 +410,7 @@ fn set_up(
     state.set_linker("system".to_owned());
     state.set_opt_level("0").map_err(refused)?;
     state.set_error_format("{:?}").map_err(refused)?;
-    for (name, value) in blind.for_cargo() {
+    for (name, value) in for_cargo {
         state.set_build_env(name, &value);
     }
     for (name, config) in prepared.dependencies() {
@@ -364,4 +430,19 @@ fn set_up(
     // From here on `:dep` may fetch.
     evcxr.execute(":offline 0").map_err(refused)?;
     Ok(evcxr)
+}
+
+/// Defines in a subshell what the main shell has.
+fn take_over(evcxr: &mut CommandContext, link: &Link, inherited: &Inherited) -> Result<()> {
+    let code = inherited.code();
+    if code.is_empty() {
+        return Ok(());
+    }
+    let _normal = environment::normal();
+    link.begin(OWN_CELL, None);
+    let defined = evcxr.execute(&code);
+    link.end(OWN_CELL);
+    defined
+        .map(drop)
+        .map_err(|error| anyhow!("what the main shell defines does not compile in a subshell: {error}"))
 }

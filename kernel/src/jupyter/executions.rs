@@ -1,4 +1,4 @@
-//! The queue of execute requests: one runs, the others wait in the order in which they came.
+//! What becomes of an execute request: its number, the expressions that are evaluated after its code, and its reply.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -113,30 +113,14 @@ fn evaluated(value: Option<MimeBundle>, outcome: &Outcome) -> Value {
     }
 }
 
-/// The requests that wait, and the numbers given so far.
+/// The numbers given so far, in all shells together.
 #[derive(Debug, Default)]
 pub(super) struct Executions {
-    waiting: VecDeque<Asked>,
     last_count: u32,
     last_cell: u64,
 }
 
 impl Executions {
-    /// Puts a request at the end of the queue.
-    pub(super) fn wait(&mut self, asked: Asked) {
-        self.waiting.push_back(asked);
-    }
-
-    /// The request whose turn it is.
-    pub(super) fn next(&mut self) -> Option<Asked> {
-        self.waiting.pop_front()
-    }
-
-    /// Takes all requests that wait.
-    pub(super) fn take_waiting(&mut self) -> VecDeque<Asked> {
-        std::mem::take(&mut self.waiting)
-    }
-
     /// A name for the engine, and the number that the front end shows. The number moves on only
     /// for requests that are `counted`; others borrow the next one.
     pub(super) fn number(&mut self, counted: bool) -> (CellId, u32) {

@@ -54,7 +54,7 @@ pub(super) async fn reply(rust: &mut RustVersion) -> Content {
             "implementation_version": version,
             "banner": format!("Crabtree {version}: processes and supervision trees in Rust {rust}"),
             "debugger": false,
-            "supported_features": [],
+            "supported_features": ["kernel subshells"],
             "help_links": [
                 {"text": "The Rust Programming Language", "url": "https://doc.rust-lang.org/book/"},
                 {"text": "Rust's standard library", "url": "https://doc.rust-lang.org/std/"},

@@ -6,9 +6,10 @@
 //!
 //! - [`connection`]: the connection file, and what can be wrong with it.
 //! - [`message`] and [`wire`]: a message, and its frames with their signature. No sockets.
-//! - [`sockets`] and [`iopub`]: the five sockets, each with one owner. They know no language.
+//! - [`sockets`] and [`iopub`]: the five sockets, each with one owner. They know no language. [`zmtp`] is what the
+//!   publisher speaks with those who subscribe.
 //! - [`server`]: the loop that owns the session's state and answers requests;
-//!   [`requests`] has the answers that need no cell to run, [`executions`] the queue of cells,
+//!   [`requests`] has the answers that need no cell to run, [`shells`] the queues of cells, [`executions`] their replies,
 //!   [`routing`] decides below which cell an output appears, [`questions`] when the user is asked for a line, and
 //!   [`comms`] knows what is open between processes and widgets.
 //! - [`completeness`], [`kernel_info`]: plain functions and values behind single requests; [`history`]: the inputs of
@@ -27,9 +28,11 @@ mod questions;
 mod requests;
 mod routing;
 mod server;
+mod shells;
 mod sockets;
 mod stop;
 pub(crate) mod wire;
+mod zmtp;
 
 pub(crate) use history::HISTORY_ENV;
 

@@ -6,7 +6,7 @@ use jupyter_protocol::ExecuteRequest;
 use serde_json::json;
 
 use super::message::Content;
-use crate::eval::{Answer, Question};
+use crate::eval::{Answer, CellId, Question};
 
 /// What a console sends for the key that ends the input.
 const END: &str = "\u{4}";
@@ -16,13 +16,15 @@ const END: &str = "\u{4}";
 pub(super) struct Asked {
     /// Whose it is.
     pub(super) question: Question,
+    /// The running cell below which the user is asked.
+    pub(super) below: CellId,
     /// What to show before.
     pub(super) prompt: String,
     /// Whether what is typed is not to be seen.
     pub(super) hidden: bool,
 }
 
-/// The questions of the running cell and its processes.
+/// The questions of the running cells, and of processes.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     /// The first one has been asked, if `asking`.
@@ -32,7 +34,7 @@ pub(super) struct Questions {
 
 impl Questions {
     /// Puts a question at the end of the queue; or says why nobody can be asked. `running` is the request of the cell
-    /// that runs.
+    /// below which the user is asked.
     pub(super) fn wait(&mut self, asked: Asked, running: Option<&ExecuteRequest>) -> Result<(), Answer> {
         let refused = match running {
             None => "no cell runs, and a front end asks its user below the cell that runs only",
@@ -45,12 +47,12 @@ impl Questions {
         Err(Answer::Refused(refused.to_owned()))
     }
 
-    /// The next request for input, if there is one and none is out.
-    pub(super) fn next(&mut self) -> Option<Content> {
+    /// The next request for input, if there is one and none is out, and the cell below which it goes.
+    pub(super) fn next(&mut self) -> Option<(CellId, Content)> {
         let asked = self.waiting.front().filter(|_| !self.asking)?;
         self.asking = true;
         let content = json!({"prompt": asked.prompt, "password": asked.hidden});
-        Some(Content::new("input_request", content))
+        Some((asked.below, Content::new("input_request", content)))
     }
 
     /// The user has answered: the question, and the answer to it.
@@ -65,11 +67,15 @@ impl Questions {
         self.waiting.pop_front().map(|asked| (asked.question, answer))
     }
 
-    /// The cell has ended, and with it all that was asked.
-    pub(super) fn end(&mut self) -> Vec<(Question, Answer)> {
-        self.asking = false;
-        let ended = || Answer::Refused("the cell below which the question was asked has ended".to_owned());
-        self.waiting.drain(..).map(|asked| (asked.question, ended())).collect()
+    /// A cell has ended, and with it all that was asked below it.
+    pub(super) fn end(&mut self, cell: CellId) -> Vec<(Question, Answer)> {
+        self.asking &= self.waiting.front().is_some_and(|asked| asked.below != cell);
+        let (ended, waiting): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|asked| asked.below == cell);
+        self.waiting = waiting;
+        let answer = || Answer::Refused("the cell below which the question was asked has ended".to_owned());
+        ended.into_iter().map(|asked| (asked.question, answer())).collect()
     }
 }
 
@@ -79,7 +85,12 @@ mod tests {
 
     fn asked(number: u64) -> Asked {
         Asked {
-            question: Question { host: 1, number },
+            question: Question {
+                link: 1,
+                host: 1,
+                number,
+            },
+            below: CellId(7),
             prompt: format!("{number}?"),
             hidden: number == 2,
         }
@@ -97,14 +108,14 @@ mod tests {
             questions.wait(asked(number), Some(&request(true))).unwrap();
         }
         assert_eq!(
-            questions.next().unwrap().value,
+            questions.next().unwrap().1.value,
             json!({"prompt": "1?", "password": false})
         );
         assert_eq!(questions.next(), None);
         let (question, answer) = questions.answered("one\n").unwrap();
         assert_eq!((question.number, answer), (1, Answer::Line("one".to_owned())));
         assert_eq!(
-            questions.next().unwrap().value,
+            questions.next().unwrap().1.value,
             json!({"prompt": "2?", "password": true})
         );
         assert_eq!(questions.answered(END).unwrap().1, Answer::End);
@@ -128,7 +139,7 @@ mod tests {
         let mut questions = Questions::default();
         questions.wait(asked(1), Some(&request(true))).unwrap();
         questions.next();
-        assert_eq!(questions.end().len(), 1);
+        assert_eq!(questions.end(CellId(7)).len(), 1);
         assert_eq!(questions.answered("late"), None);
     }
 }

@@ -73,19 +73,22 @@ pub(super) fn answer(request: &Message) -> Option<Content> {
         "is_complete_request" => request
             .read::<IsCompleteRequest>()
             .map(|asked| completeness::of(&asked.code).into()),
-        // They are none of `supported_features`, but a client that does not look there should not wait for ever.
-        "create_subshell_request" | "delete_subshell_request" | "list_subshell_request" => Ok(no_subshells(request)),
         _ => return None,
     };
     Some(reply.unwrap_or_else(|error| refusal(request, &error)))
 }
 
-/// Cells of a session share its variables, so they run one after the other: there is nothing for a second shell to run
-/// at the same time. What else a client may ask is answered while a cell runs, on the shell that there is.
-fn no_subshells(request: &Message) -> Content {
-    let evalue = "cells of a session run one after the other, so there are no subshells; all other requests are answered \
-                  while a cell runs";
-    error_reply(request, "NotSupported", evalue)
+/// The reply to a request that is for, or about, a subshell that does not exist.
+pub(super) fn no_such_subshell(request: &Message, id: &str, there_are: &[&str]) -> Content {
+    let there_are = match there_are {
+        [] => "there is none; create_subshell_request makes one".to_owned(),
+        ids => format!("there are {}", ids.join(", ")),
+    };
+    error_reply(
+        request,
+        "SubshellNotFound",
+        &format!("no subshell is called {id:?}; {there_are}"),
+    )
 }
 
 fn error_reply(request: &Message, ename: &str, evalue: &str) -> Content {
@@ -114,10 +117,7 @@ mod tests {
 
     #[test]
     fn every_reply_is_of_its_requests_type_and_holds_no_null() {
-        for (request, content) in [
-            ("is_complete_request", json!({"code": "1 +"})),
-            ("list_subshell_request", json!({})),
-        ] {
+        for (request, content) in [("is_complete_request", json!({"code": "1 +"}))] {
             let (reply, content) = ask(request, content).unwrap();
             assert_eq!(reply, request.replace("_request", "_reply"));
             assert!(!content.to_string().contains("null"), "{content}");

@@ -58,7 +58,8 @@ pub(super) type Publication = (Header, Content);
 #[derive(Debug)]
 pub(super) struct Routing {
     origins: HashMap<CellId, Origin>,
-    running: Option<CellId>,
+    /// Those that run, one in each shell, in the order in which they started.
+    running: Vec<CellId>,
     late: LateOutput,
     held: Vec<Event>,
 }
@@ -68,7 +69,7 @@ impl Routing {
     pub(super) fn new() -> Routing {
         Routing {
             origins: HashMap::new(),
-            running: None,
+            running: Vec::new(),
             late: LateOutput::Shown,
             held: Vec::new(),
         }
@@ -77,7 +78,7 @@ impl Routing {
     /// A cell starts. Returns what was held for it.
     pub(super) fn begin(&mut self, cell: CellId, origin: Origin, late: LateOutput) -> Vec<Publication> {
         self.origins.insert(cell, origin);
-        self.running = Some(cell);
+        self.running.push(cell);
         self.late = late;
         std::mem::take(&mut self.held)
             .into_iter()
@@ -85,37 +86,39 @@ impl Routing {
             .collect()
     }
 
-    /// The running cell goes on under another name: what comes under it belongs to the same request.
-    pub(super) fn rename(&mut self, cell: CellId) {
-        if let Some(origin) = self.running.and_then(|running| self.origins.get(&running)).cloned() {
-            self.origins.insert(cell, origin);
-            self.running = Some(cell);
+    /// A running cell goes on under another name: what comes under it belongs to the same request.
+    pub(super) fn rename(&mut self, old: CellId, new: CellId) {
+        if let Some(origin) = self.origins.get(&old).cloned() {
+            self.origins.insert(new, origin);
+        }
+        for running in self.running.iter_mut().filter(|running| **running == old) {
+            *running = new;
         }
     }
 
-    /// The running cell has ended.
-    pub(super) fn end(&mut self) {
-        self.running = None;
+    /// A running cell has ended.
+    pub(super) fn end(&mut self, cell: CellId) {
+        self.running.retain(|running| *running != cell);
     }
 
     /// What is to be published for `event`, if anything and if now.
     pub(super) fn route(&mut self, event: Event) -> Option<Publication> {
         let cell = cell_of(&event)?;
-        let late = self.running != Some(cell);
+        let late = !self.running.contains(&cell);
         if late && self.late == LateOutput::Lost {
             if matches!(event, Event::ClearOutput { .. }) {
                 // It would clear another cell's outputs.
                 return None;
             }
-            if self.running.is_none() {
+            if self.running.is_empty() {
                 self.held.push(event);
                 return None;
             }
         }
         // Front ends find these by their ids.
         let update = matches!(event, Event::Display { update: true, .. } | Event::Comm { .. });
-        let shown_below = match self.running {
-            Some(running) if update || self.late == LateOutput::Lost => running,
+        let shown_below = match self.running.last() {
+            Some(running) if late && (update || self.late == LateOutput::Lost) => *running,
             _ => cell,
         };
         let origin = self.origins.get(&cell)?;
@@ -151,7 +154,7 @@ fn cell_of(event: &Event) -> Option<CellId> {
         | Event::ClearOutput { cell, .. }
         | Event::Comm { cell, .. }
         | Event::Result { cell, .. } => Some(*cell),
-        Event::Question { .. } | Event::HostGone => None,
+        Event::Question { .. } | Event::Until(_) | Event::HostGone => None,
     }
 }
 
@@ -178,7 +181,7 @@ fn content(event: Event, origin: &Origin) -> Option<Content> {
         }
         Event::ClearOutput { wait, .. } => Content::new("clear_output", json!({"wait": wait})),
         Event::Comm { comm, .. } => comms::message(comm),
-        Event::Question { .. } | Event::HostGone => return None,
+        Event::Question { .. } | Event::Until(_) | Event::HostGone => return None,
         Event::Result { .. } if origin.silent => return None,
         Event::Result { data, .. } => {
             let execution_count = origin.execution_count;
@@ -238,7 +241,7 @@ mod tests {
         let mut routing = Routing::new();
         let (old, new) = (origin(1), origin(2));
         routing.begin(OLD, old.clone(), late);
-        routing.end();
+        routing.end(OLD);
         if running {
             routing.begin(NEW, new.clone(), late);
         }
@@ -276,7 +279,7 @@ mod tests {
     fn for_a_batch_client_output_between_cells_waits_for_the_next_one() {
         let mut routing = Routing::new();
         routing.begin(OLD, origin(1), LateOutput::Lost);
-        routing.end();
+        routing.end(OLD);
         assert!(routing.route(stream(OLD, "late")).is_none());
         let new = origin(2);
         let held = routing.begin(NEW, new.clone(), LateOutput::Lost);

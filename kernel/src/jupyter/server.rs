@@ -17,15 +17,17 @@ use super::comms::{self, Comms};
 use super::connection::ConnectionInfo;
 use super::executions::{self, Asked, Executions, Expressions, Running, Step};
 use super::history::{History, Query};
+use super::iopub::IoPub;
 use super::kernel_info::{self, RustVersion};
 use super::message::{Content, Message};
 use super::questions::{self, Questions};
 use super::requests;
 use super::routing::{self, LateOutput, Origin, Routing};
+use super::shells::{self, Shell, ShellId, Shells};
 use super::sockets::{RequestSocket, Session, Sockets};
 use super::stop;
 use super::wire::Signer;
-use crate::eval::{Comm, Engine, EngineOptions, Event, Outcome};
+use crate::eval::{Answer, CellId, Comm, Engine, EngineOptions, Event, Outcome, Question, Receipt};
 
 /// How many outputs are published before requests get their turn.
 const EVENTS_AT_ONCE: usize = 4096;
@@ -60,14 +62,14 @@ pub(super) async fn serve(connection: ConnectionInfo) -> anyhow::Result<()> {
     let sockets = Sockets::bind(&connection, &session).await?;
     sockets.iopub.publish(None, Status::starting().into());
     let stopped = stop::signal()?;
-    let (events_of_engine, events) = unbounded_channel();
+    let (events_of_engines, events) = unbounded_channel();
+    let engine = Engine::start(EngineOptions::default(), events_of_engines.clone());
     let server = Server {
         sockets,
         rust: RustVersion::ask(),
-        engine: Arc::new(Engine::start(EngineOptions::default(), events_of_engine)),
+        shells: Shells::new(engine, events_of_engines),
         events,
         executions: Executions::default(),
-        running: None,
         later: JoinSet::new(),
         routing: Routing::new(),
         comms: Comms::default(),
@@ -81,10 +83,9 @@ pub(super) async fn serve(connection: ConnectionInfo) -> anyhow::Result<()> {
 struct Server {
     sockets: Sockets,
     rust: RustVersion,
-    engine: Arc<Engine>,
+    shells: Shells,
     events: UnboundedReceiver<Event>,
     executions: Executions,
-    running: Option<Running>,
     /// Replies that are being made.
     later: JoinSet<(Asked, Content)>,
     routing: Routing,
@@ -116,7 +117,7 @@ impl Server {
                     self.user_answered(&message);
                     Then::Continue
                 }
-                () = look(&mut self.events, &mut events, next_look), if !self.events.is_closed() => {
+                () = look(&mut self.events, &mut events, next_look, &self.sockets.iopub) => {
                     self.show(events.drain(..));
                     next_look = Instant::now() + LOOKED_FOR_EVERY;
                     Then::Continue
@@ -125,7 +126,7 @@ impl Server {
                     self.reply(&asked, content).await;
                     Then::Continue
                 }
-                outcome = outcome(&mut self.running) => self.finish(outcome).await,
+                (shell, outcome) = self.shells.outcome() => self.finish(&shell, outcome).await,
                 () = &mut stopped => {
                     self.end().await;
                     Then::Stop
@@ -141,12 +142,20 @@ impl Server {
 
     /// Answers a request, or queues it when it is code to run.
     async fn answer(&mut self, channel: Channel, message: Message) -> Then {
-        match message.msg_type() {
-            "execute_request" => {
-                self.executions.wait(Asked { channel, message });
+        let shell = shells::of(&message);
+        match (message.msg_type(), self.shells.get(&shell)) {
+            // What is said on a comm is for a process, whichever shell it comes through.
+            (msg_type, None) if msg_type.ends_with("_request") => {
+                self.publish(&message, Status::busy());
+                let refused = requests::no_such_subshell(&message, &shell.unwrap_or_default(), &self.shells.names());
+                self.reply(&Asked { channel, message }, refused).await;
                 return Then::Continue;
             }
-            "shutdown_request" => {
+            ("execute_request", Some(shell)) => {
+                shell.waiting.push_back(Asked { channel, message });
+                return Then::Continue;
+            }
+            ("shutdown_request", _) => {
                 self.shut_down(channel, &message).await;
                 return Then::Stop;
             }
@@ -155,9 +164,9 @@ impl Server {
         self.publish(&message, Status::busy());
         if message.msg_type() == "comm_info_request" || message.msg_type() == "history_request" {
             // Batch clients ask for neither.
-            self.engine.expect_questions();
+            self.shells.main().expect_questions();
         }
-        if let Some(about_code) = requests::about_code(&message, &self.engine) {
+        if let Some(about_code) = requests::about_code(&message, self.shells.engine(&shell)) {
             let asked = Asked { channel, message };
             match about_code {
                 Ok(reply) => {
@@ -170,13 +179,16 @@ impl Server {
         let reply = match message.msg_type() {
             "kernel_info_request" => Some(kernel_info::reply(&mut self.rust).await),
             "interrupt_request" => {
-                self.engine.interrupt();
+                self.shells.engines().for_each(|engine| engine.interrupt());
                 Some(InterruptReply::new().into())
             }
             "history_request" => Some(match message.read::<Query>() {
                 Ok(query) => Content::new("history_reply", self.history.answer(query).await),
                 Err(error) => requests::refusal(&message, &error),
             }),
+            "create_subshell_request" => Some(self.shells.created()),
+            "delete_subshell_request" => Some(self.delete_subshell(&message).await),
+            "list_subshell_request" => Some(self.shells.list()),
             "comm_info_request" => Some(self.comms.reply(&message)),
             "comm_open" | "comm_msg" | "comm_close" => {
                 self.client_says(&message);
@@ -205,7 +217,7 @@ impl Server {
         self.comms.note(&said);
         let (Comm::Open { comm, .. } | Comm::Message { comm, .. } | Comm::Close { comm, .. }) = &said;
         let (comm, closed) = (comm.clone(), matches!(said, Comm::Close { .. }));
-        if !self.engine.comm(said) && !closed {
+        if !self.shells.main().comm(said) && !closed {
             let close = comms::close(&comm);
             self.comms.note(&Comm::Close {
                 comm,
@@ -217,8 +229,10 @@ impl Server {
 
     /// Asks the user the next question, if one waits.
     async fn ask_user(&mut self) {
-        let Some(running) = &self.running else { return };
-        if let Some(content) = self.questions.next() {
+        let Some((cell, content)) = self.questions.next() else {
+            return;
+        };
+        if let Some(running) = self.shells.running(cell) {
             self.sockets.stdin.reply(&running.asked.message, content).await;
         }
     }
@@ -229,7 +243,7 @@ impl Server {
         }
         let value = message.content["value"].as_str().unwrap_or_default();
         if let Some((question, answer)) = self.questions.answered(value) {
-            self.engine.answer(question, answer);
+            self.hand_over(question, answer);
         }
     }
 
@@ -239,13 +253,40 @@ impl Server {
         self.publish(&asked.message, Status::idle());
     }
 
-    /// Starts the next cell when none runs.
+    /// Gives the answer to whoever asked.
+    fn hand_over(&self, question: Question, answer: Answer) {
+        // Engines know their own questions.
+        self.shells
+            .engines()
+            .for_each(|engine| engine.answer(question, answer.clone()));
+    }
+
+    /// Ends a subshell with all that runs and waits in it. The processes that its cells have spawned live on.
+    async fn delete_subshell(&mut self, message: &Message) -> Content {
+        let id = message.content["subshell_id"].as_str().unwrap_or_default();
+        let Some(mut shell) = self.shells.remove(id.to_owned()) else {
+            return requests::no_such_subshell(message, id, &self.shells.names());
+        };
+        self.show_arrived();
+        if let Some(running) = shell.running.take() {
+            self.routing.end(running.cell);
+            self.end_questions(running.cell);
+            self.abort(&running.asked).await;
+        }
+        for asked in std::mem::take(&mut shell.waiting) {
+            self.publish(&asked.message, Status::busy());
+            self.abort(&asked).await;
+        }
+        shell.end();
+        Content::new("delete_subshell_reply", json!({"status": "ok"}))
+    }
+
+    /// Starts the next cell of each shell that runs none.
     async fn start_waiting(&mut self) {
-        while self.running.is_none() {
-            let Some(asked) = self.executions.next() else { return };
+        while let Some((shell, asked)) = self.shells.next() {
             self.publish(&asked.message, Status::busy());
             match executions::read(&asked.message) {
-                Ok(request) => self.start(asked, request),
+                Ok(request) => self.start(&shell, asked, request),
                 Err(error) => {
                     self.reply(&asked, requests::refusal(&asked.message, &error)).await;
                 }
@@ -253,7 +294,7 @@ impl Server {
         }
     }
 
-    fn start(&mut self, asked: Asked, request: jupyter_protocol::ExecuteRequest) {
+    fn start(&mut self, shell: &ShellId, asked: Asked, request: jupyter_protocol::ExecuteRequest) {
         let counted = executions::is_counted(&request);
         let (cell, execution_count) = self.executions.number(counted);
         if counted {
@@ -278,33 +319,39 @@ impl Server {
         for (parent, content) in self.routing.begin(cell, origin, late) {
             self.sockets.iopub.publish(Some(&parent), content);
         }
-        let (engine, code) = (self.engine.clone(), request.code.clone());
+        let (engine, code) = (self.shells.start(shell), request.code.clone());
         let notebook_cell = asked.message.metadata["cellId"].as_str().map(str::to_owned);
         let outcome = Box::pin(async move { engine.execute(cell, notebook_cell, execution_count, code).await });
-        self.running = Some(Running {
+        let running = Running {
             expressions: Expressions::of(&request),
             asked,
             request,
             cell,
             execution_count,
             outcome,
-        });
+        };
+        if let Some(shell) = self.shells.get(shell) {
+            shell.running = Some(running);
+        }
     }
 
-    /// The running cell has ended with `outcome`: tells everybody, and aborts what waits if it failed.
-    async fn finish(&mut self, outcome: Outcome) -> Then {
+    /// The running cell of a shell has ended with `outcome`: tells everybody, and aborts what waits there if it failed.
+    async fn finish(&mut self, shell: &ShellId, outcome: Outcome) -> Then {
         // All that the cell put out is on the channel by now, and comes before its end.
         self.show_arrived();
-        let Some(running) = &mut self.running else {
+        let engine = self.shells.start(shell);
+        let Some(Shell {
+            running: Some(running), ..
+        }) = self.shells.get(shell)
+        else {
             return Then::Continue;
         };
         let outcome = match running.expressions.next(outcome) {
             Step::Reply(outcome) => outcome,
             Step::Evaluate(code) => {
                 let (cell, _) = self.executions.number(false);
-                running.cell = cell;
-                self.routing.rename(cell);
-                let engine = self.engine.clone();
+                let before = std::mem::replace(&mut running.cell, cell);
+                self.routing.rename(before, cell);
                 running.outcome = Box::pin(async move { engine.execute(cell, None, 0, code).await });
                 return Then::Continue;
             }
@@ -314,25 +361,26 @@ impl Server {
             request,
             execution_count,
             expressions,
+            cell,
             ..
-        }) = self.running.take()
+        }) = self.shells.get(shell).and_then(|shell| shell.running.take())
         else {
             return Then::Continue;
         };
-        self.routing.end();
-        self.end_questions();
+        self.routing.end(cell);
+        self.end_questions(cell);
         if let (Outcome::Error(error), false) = (&outcome, request.silent) {
             self.publish(&asked.message, executions::error_output(error));
         }
         // Those that were sent before the failure is told: a client that knows of it may go on.
         let abandoned = match &outcome {
-            Outcome::Error(_) if request.stop_on_error => self.take_arrived(),
+            Outcome::Error(_) if request.stop_on_error => self.take_arrived(shell),
             _ => Vec::new(),
         };
         self.reply(&asked, executions::reply(expressions, execution_count, &outcome))
             .await;
         for asked in abandoned {
-            if asked.message.msg_type() == "execute_request" {
+            if asked.message.msg_type() == "execute_request" && shells::of(&asked.message) == *shell {
                 self.publish(&asked.message, Status::busy());
                 self.abort(&asked).await;
             } else if self.answer(asked.channel, asked.message).await == Then::Stop {
@@ -342,9 +390,10 @@ impl Server {
         Then::Continue
     }
 
-    /// Takes all requests that wait, those included that have arrived but were not looked at.
-    fn take_arrived(&mut self) -> Vec<Asked> {
-        let mut arrived = Vec::from(self.executions.take_waiting());
+    /// Takes all requests that wait in a shell, and those for any shell that have arrived but were not looked at.
+    fn take_arrived(&mut self, shell: &ShellId) -> Vec<Asked> {
+        let waiting = self.shells.get(shell).map(|shell| std::mem::take(&mut shell.waiting));
+        let mut arrived = Vec::from(waiting.unwrap_or_default());
         while let Some(message) = self.sockets.shell.try_next() {
             arrived.push(Asked {
                 channel: Channel::Shell,
@@ -354,9 +403,9 @@ impl Server {
         arrived
     }
 
-    fn end_questions(&mut self) {
-        for (question, answer) in self.questions.end() {
-            self.engine.answer(question, answer);
+    fn end_questions(&mut self, cell: CellId) {
+        for (question, answer) in self.questions.end(cell) {
+            self.hand_over(question, answer);
         }
     }
 
@@ -383,17 +432,28 @@ impl Server {
         self.publish(message, Status::idle());
     }
 
-    /// Ends the engine; who waits for a cell learns that it will not come.
+    /// Ends the engines; who waits for a cell learns that it will not come.
     async fn end(&mut self) {
         self.show_arrived();
-        if let Some(running) = self.running.take() {
-            self.abort(&running.asked).await;
+        let (running, waiting) = self.shells.take_all();
+        for asked in running {
+            self.abort(&asked).await;
         }
-        for asked in self.executions.take_waiting() {
+        for asked in waiting {
             self.publish(&asked.message, Status::busy());
             self.abort(&asked).await;
         }
-        let _still_busy = tokio::time::timeout(ENGINE_ENDS_WITHIN, self.engine.shutdown()).await;
+        let mut ending = JoinSet::new();
+        for engine in self.shells.engines() {
+            let engine = Arc::clone(engine);
+            ending.spawn(async move { engine.shutdown().await });
+        }
+        if tokio::time::timeout(ENGINE_ENDS_WITHIN, ending.join_all())
+            .await
+            .is_err()
+        {
+            self.shells.engines().for_each(|engine| engine.remove_directory());
+        }
     }
 
     /// Publishes what is on the channel now. Others may go on writing to it.
@@ -405,6 +465,7 @@ impl Server {
     }
 
     fn show(&mut self, events: impl IntoIterator<Item = Event>) {
+        let (receipts, events) = receipts(events);
         for event in routing::join_streams(events) {
             if self.is_of_expression(&event) {
                 continue;
@@ -414,12 +475,18 @@ impl Server {
                 self.sockets.iopub.publish(Some(&parent), content);
             }
         }
+        for receipt in receipts {
+            // Engines know their own receipts.
+            self.shells.engines().for_each(|engine| engine.passed_on(receipt));
+        }
     }
 
     /// Whether an event is the value of an expression, which the reply tells and nobody publishes.
     fn is_of_expression(&mut self, event: &Event) -> bool {
-        match (event, &mut self.running) {
-            (Event::Result { cell, data }, Some(running)) if *cell == running.cell => running.expressions.take(data),
+        match event {
+            Event::Result { cell, data } => {
+                (self.shells.running(*cell)).is_some_and(|running| running.expressions.take(data))
+            }
             _ => false,
         }
     }
@@ -428,36 +495,38 @@ impl Server {
     fn notice(&mut self, event: &Event) {
         match event {
             Event::Question {
+                cell,
                 question,
                 prompt,
                 hidden,
-                ..
             } => {
+                let running = self.shells.asks_for(*cell);
                 let asked = questions::Asked {
                     question: *question,
+                    below: running.map_or(*cell, |(below, _)| below),
                     prompt: prompt.clone(),
                     hidden: *hidden,
                 };
-                let running = self.running.as_ref().map(|running| &running.request);
-                if let Err(refused) = self.questions.wait(asked, running) {
-                    self.engine.answer(*question, refused);
+                if let Err(refused) = self.questions.wait(asked, running.map(|(_, request)| request)) {
+                    self.hand_over(*question, refused);
                 }
             }
             Event::Comm { comm, .. } => self.comms.note(comm),
             Event::HostGone => {
-                let parent = self.running.as_ref().map(|running| &running.asked.message.header);
+                let running = self.shells.running_in_main();
+                let parent = running.map(|running| &running.asked.message.header);
                 for close in self.comms.close_all() {
                     self.sockets.iopub.publish(parent, close);
                 }
             }
             Event::Result { cell, data } => {
-                if let Some(running) = self.running.as_ref().filter(|running| running.cell == *cell)
+                if let Some(running) = self.shells.running(*cell)
                     && let Some(text) = data.get("text/plain").and_then(|text| text.as_str())
                 {
                     self.history.record_output(running.execution_count, text);
                 }
             }
-            Event::Stream { .. } | Event::Display { .. } | Event::ClearOutput { .. } => {}
+            Event::Stream { .. } | Event::Display { .. } | Event::ClearOutput { .. } | Event::Until(_) => {}
         }
     }
 
@@ -473,18 +542,26 @@ impl Server {
     }
 }
 
-/// Moves outputs that have arrived to `found`, at least one, and not before `earliest`.
-///
-/// Cancel safe.
-async fn look(events: &mut UnboundedReceiver<Event>, found: &mut Vec<Event>, earliest: Instant) {
-    tokio::time::sleep_until(earliest).await;
-    events.recv_many(found, EVENTS_AT_ONCE).await;
+/// Takes the receipts out of what has arrived: they are no outputs, and texts beside them can be joined.
+fn receipts(events: impl IntoIterator<Item = Event>) -> (Vec<Receipt>, Vec<Event>) {
+    let mut receipts = Vec::new();
+    let events = events.into_iter().filter(|event| match event {
+        Event::Until(receipt) => {
+            receipts.push(*receipt);
+            false
+        }
+        _ => true,
+    });
+    let events = events.collect();
+    (receipts, events)
 }
 
-/// Resolves when the running cell has ended; never when none runs.
-async fn outcome(running: &mut Option<Running>) -> Outcome {
-    match running {
-        Some(running) => running.outcome.as_mut().await,
-        None => std::future::pending().await,
-    }
+/// Moves outputs that have arrived to `found`, at least one, not before `earliest`, and not before clients have room
+/// for them.
+///
+/// Cancel safe.
+async fn look(events: &mut UnboundedReceiver<Event>, found: &mut Vec<Event>, earliest: Instant, clients: &IoPub) {
+    tokio::time::sleep_until(earliest).await;
+    clients.room().await;
+    events.recv_many(found, EVENTS_AT_ONCE).await;
 }

@@ -283,9 +283,19 @@ impl Kernel {
         received.try_into().unwrap()
     }
 
+    /// The kernel's process.
+    pub fn pid(&self) -> String {
+        self.process.id().expect("the kernel runs").to_string()
+    }
+
+    /// Where the kernel publishes.
+    pub fn iopub_path(&self) -> &str {
+        self.iopub_url.strip_prefix("ipc://").unwrap()
+    }
+
     /// Sends a signal to the kernel's process.
     pub fn signal(&self, signal: &str) {
-        let pid = self.process.id().expect("the kernel runs").to_string();
+        let pid = self.pid();
         assert!(
             std::process::Command::new("kill")
                 .args([signal, &pid])

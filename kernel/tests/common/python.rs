@@ -94,6 +94,13 @@ impl Python {
             .env_remove("PYTHONHOME");
     }
 
+    /// Runs one of the Python files of this directory, and lets it be heard.
+    pub fn test_aloud(&self, file: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(file);
+        let status = self.command("python").arg("-B").arg(file).status().unwrap();
+        assert!(status.success(), "{status}");
+    }
+
     /// Runs one of the Python test files of this directory.
     pub fn test(&self, file: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(file);

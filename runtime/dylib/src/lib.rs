@@ -30,8 +30,5 @@ pub mod __cell {
     pub use ::runtime;
     pub use ::tokio;
 
-    /// Writes a line of evcxr's protocol.
-    pub fn protocol(line: &str) {
-        ::std::println!("{line}");
-    }
+    pub use crate::host::subshell::protocol;
 }

@@ -44,6 +44,13 @@ pub struct Payload {
     pub buffers: Vec<Vec<u8>>,
 }
 
+impl Comm {
+    pub(crate) fn weight(&self) -> usize {
+        let (Comm::Open { payload, .. } | Comm::Message { payload, .. } | Comm::Close { payload, .. }) = self;
+        payload.data.len() + payload.buffers.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
 fn encode<S: Serializer>(buffers: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(buffers.iter().map(|buffer| STANDARD.encode(buffer)))
 }

@@ -26,6 +26,18 @@
 //! `Ended` is the barrier: whatever the cell itself wrote came before it. Outputs of processes may
 //! come at any time, under the cell that spawned them.
 
+//! # Subshells
+//! A subshell is a second evaluator in the same host. The kernel listens for it on another socket, and has the host open
+//! its connections there ([`ToHost::Open`]): a link, an empty standard error, and the *commands*. What evcxr starts for a
+//! subshell is no host, but a process that hands on what evcxr tells it to load and run; its connection and the host's
+//! commands are joined by the kernel.
+//!
+//! # Pace
+//! What is shown goes to a front end, which may be slow. So the kernel says how much of it has gone on
+//! ([`ToHost::Shown`]), and whoever shows something in the host waits while more than [`WINDOW`] is under way. Only those
+//! wait: both sides read the link at all times, so a message that is none of output is never held up by output, and
+//! neither side can wait for the other in a circle.
+
 pub mod barrier;
 mod comm;
 pub mod frame;
@@ -36,3 +48,10 @@ pub use message::{Answer, CellEnd, Opening, Replaced, Stream, ToHost, ToKernel};
 
 /// The environment variable that tells a host where its kernel listens.
 pub const LINK_ENV: &str = "CRABTREE_LINK";
+
+/// The environment variable that tells the process which evcxr starts for a subshell where its kernel listens.
+pub const SUBSHELL_ENV: &str = "CRABTREE_SUBSHELL";
+
+/// How much output may be on its way from a host to the front end, by [weight](ToKernel::weight), before those who
+/// show more have to wait.
+pub const WINDOW: usize = 4 << 20;

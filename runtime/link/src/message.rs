@@ -1,5 +1,7 @@
 //! The messages of the link.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Comm;
@@ -16,6 +18,11 @@ pub enum Opening {
     Stderr {
         /// The host's process id in the operating system.
         pid: u32,
+    },
+    /// One end of what a subshell's evcxr says and hears: the kernel joins the two.
+    Commands {
+        /// Whether it is the host's end, and not that of the process that evcxr started.
+        of_host: bool,
     },
 }
 
@@ -57,6 +64,18 @@ pub enum ToHost {
     },
     /// The front end says something on a comm.
     Comm(Comm),
+    /// A subshell is to be opened: another evaluator, with connections of its own to the socket at this path.
+    Open {
+        /// The path.
+        link: PathBuf,
+        /// Tells the subshells of a session apart; from one on.
+        number: u32,
+    },
+    /// So much of what the host showed is on its way to the front end: see [`ToKernel::weight`].
+    Shown {
+        /// By weight.
+        weight: usize,
+    },
 }
 
 /// What became of a question to the user.
@@ -191,4 +210,18 @@ pub enum CellEnd {
     Interrupted,
     /// It was interrupted in a system call, and left behind there with all that it used.
     Abandoned,
+}
+
+impl ToKernel {
+    /// What counts towards [`WINDOW`](crate::WINDOW): the bytes of what is shown.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let of_bundle = |bundle: &[(String, String)]| bundle.iter().map(|(_, content)| content.len()).sum();
+        match self {
+            ToKernel::Output { text, .. } => text.len(),
+            ToKernel::Display { bundle, .. } | ToKernel::Result { bundle, .. } => of_bundle(bundle),
+            ToKernel::Comm { comm, .. } => comm.weight(),
+            _ => 0,
+        }
+    }
 }

@@ -35,6 +35,8 @@ use item::{Facts, Projections};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Definitions {
     by_name: BTreeMap<String, Definition>,
+    /// Zero in the main shell.
+    shell: u32,
 }
 
 /// An item, with the `impl`s that evcxr keeps with it.
@@ -42,11 +44,29 @@ pub(super) struct Definitions {
 struct Definition {
     facts: Facts,
     projections: Vec<Projections>,
-    /// Zero at the root; from one on in a module.
-    version: u32,
+    version: Version,
     /// The item, opened, and what follows it.
     source: String,
     rest: String,
+}
+
+/// Which path an item has. The shells of a session share processes, and so messages: what is defined in a subshell has
+/// paths that no other shell uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Version {
+    /// In which shell it was defined so.
+    shell: u32,
+    /// Zero at the root, which is for the main shell only; from one on in a module.
+    number: u32,
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Version { shell: 0, number } => write!(f, "v{number}"),
+            Version { shell, number } => write!(f, "s{shell}v{number}"),
+        }
+    }
 }
 
 /// What a cell's definitions ask for.
@@ -68,13 +88,23 @@ struct Found<'a> {
 }
 
 impl Definitions {
+    /// The same items, for a subshell with this number, from one on.
+    pub(super) fn for_subshell(&self, shell: u32) -> Definitions {
+        let by_name = self.by_name.clone();
+        Definitions { by_name, shell }
+    }
+
     /// Looks at the items of a cell.
     pub(super) fn plan(&self, code: &str, statements: &[Statement]) -> Plan {
         let found = find(code, statements);
         let mut then = self.clone();
+        let first = Version {
+            shell: self.shell,
+            number: u32::from(self.shell > 0),
+        };
         for Found { names, definition, .. } in &found {
             for name in names {
-                let version = self.by_name.get(name).map_or(0, |known| known.version);
+                let version = self.by_name.get(name).map_or(first, |known| known.version);
                 let definition = Definition {
                     version,
                     ..definition.clone()
@@ -85,7 +115,10 @@ impl Definitions {
         let affected = then.affected_by(self.changed_by(&found));
         for name in &affected {
             if let (Some(definition), true) = (then.by_name.get_mut(name), self.by_name.contains_key(name)) {
-                definition.version += 1;
+                definition.version = Version {
+                    shell: self.shell,
+                    number: definition.version.number + 1,
+                };
             }
         }
 
@@ -96,7 +129,7 @@ impl Definitions {
             for name in names {
                 here.insert(name.clone());
                 match &then.by_name[name] {
-                    Definition { version: 0, .. } => {}
+                    definition if definition.version.number == 0 => {}
                     definition if definition.facts.defines_types => edits.extend(wrapped(name, definition, statement)),
                     // What was a type is something else now: the module that held it must not speak of it any more.
                     _ => suffix.push_str(&format!("\nmod crab_{name} {{}}")),
@@ -180,7 +213,7 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
                 source: opened(text, statement, &facts),
                 facts,
                 projections: Vec::new(),
-                version: 0,
+                version: Version::default(),
                 rest: String::new(),
             };
             found.push(Found {
@@ -224,16 +257,16 @@ fn wrapped(name: &str, definition: &Definition, statement: &Statement) -> Vec<Ed
     edits
 }
 
-fn before(name: &str, version: u32) -> String {
+fn before(name: &str, version: Version) -> String {
     // The printing macros of a cell are named in its root, where a glob does not find them before std's.
     format!(
-        "#[allow(non_snake_case)] pub mod crab_{name} {{ pub mod v{version} {{ #[allow(unused_imports)] use super::super::*; \
+        "#[allow(non_snake_case)] pub mod crab_{name} {{ pub mod {version} {{ #[allow(unused_imports)] use super::super::*; \
          #[allow(unused_imports)] use crabtree::{{print, println, eprint, eprintln, dbg}}; "
     )
 }
 
-fn after(name: &str, version: u32) -> String {
-    format!(" }} }} use crab_{name}::v{version}::{name};")
+fn after(name: &str, version: Version) -> String {
+    format!(" }} }} use crab_{name}::{version}::{name};")
 }
 
 #[cfg(test)]
@@ -439,5 +472,26 @@ mod tests {
     fn a_cell_without_items_changes_nothing() {
         let plan = Definitions::default().plan("let x = 1; x", &split("let x = 1; x"));
         assert_eq!((plan.edits, plan.suffix), (Vec::new(), String::new()));
+    }
+
+    #[test]
+    fn what_a_subshell_defines_has_paths_of_its_own_and_what_it_takes_over_keeps_its_path() {
+        let mut main = Definitions::default();
+        for cell in ["struct Kept(u8);", "struct Foo(u8);", "struct Foo(u16);"] {
+            main = main.plan(cell, &split(cell)).then;
+        }
+        let mut subshell = main.for_subshell(2);
+        for (cell, expected) in [
+            ("struct Kept(u8);", None),
+            ("struct New(u8);", Some("crab_New::s2v1::New")),
+            ("struct Foo(u16);", Some("crab_Foo::v1::Foo")),
+            ("struct Foo(String);", Some("crab_Foo::s2v2::Foo")),
+        ] {
+            let plan = subshell.plan(cell, &split(cell));
+            let text = Rewritten::new(cell, plan.edits).text().to_owned() + &plan.suffix;
+            assert_eq!(text.split_once("use crab_").is_some(), expected.is_some(), "{text}");
+            assert!(expected.is_none_or(|path| text.contains(path)), "{text}");
+            subshell = plan.then;
+        }
     }
 }

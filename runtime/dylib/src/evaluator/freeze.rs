@@ -18,8 +18,8 @@ pub(super) use other::{Place, ThreadId};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod linux {
     use std::ffi::{c_int, c_void};
-    use std::sync::Once;
     use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+    use std::sync::{Mutex, Once, PoisonError};
     use std::time::{Duration, Instant};
 
     use crate::host::OwnThread;
@@ -39,7 +39,10 @@ mod linux {
     /// How long a thread may take to look at a signal.
     const PATIENCE: Duration = Duration::from_millis(100);
 
-    /// What is asked of the thread that gets the signal. One is asked at a time: cells run one after the other.
+    /// Held by whoever asks: shells run cells at the same time.
+    static ASKING: Mutex<()> = Mutex::new(());
+
+    /// What is asked of the thread that gets the signal. One is asked at a time.
     static STACK: AtomicUsize = AtomicUsize::new(0);
     static INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
     static STATE: AtomicU8 = AtomicU8::new(IDLE);
@@ -76,6 +79,7 @@ mod linux {
             if !OwnThread::are_all() {
                 return false;
             }
+            let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
             let signal = install();
             STACK.store(place.stack, Ordering::Relaxed);
             INSTRUCTION.store(place.instruction, Ordering::Relaxed);

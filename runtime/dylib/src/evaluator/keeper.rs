@@ -22,6 +22,8 @@ enum Request {
     Begin(Pid, oneshot::Sender<Option<Replaced>>),
     /// A cell wants to run in the evaluator.
     Borrow(oneshot::Sender<Loan>),
+    /// There will be no more cells.
+    End,
 }
 
 impl Evaluator {
@@ -40,6 +42,12 @@ impl Evaluator {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Begin(device, answer)).ok()?;
         answered.blocking_recv().ok().flatten()
+    }
+
+    /// Ends the evaluator, once no cell has it.
+    pub(crate) fn end(&self) {
+        // It may have ended before.
+        let _ = self.requests.send(Request::End);
     }
 
     /// Lends the evaluator to the cell that runs.
@@ -125,7 +133,7 @@ async fn keep(mut requests: mpsc::UnboundedReceiver<Request>) {
             request = requests.recv() => request,
         };
         match request {
-            None => return,
+            None | Some(Request::End) => return,
             Some(Request::Begin(device, answer)) => {
                 group_leader = device;
                 process::set_group_leader(attached.pid(), device);

@@ -17,7 +17,7 @@ use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use crabtree_link::{CellEnd, ToKernel};
@@ -128,6 +128,7 @@ pub fn failed<E: Debug + ?Sized>(error: &E) {
 
 /// Runs a cell on this thread, as the evaluator.
 fn run(host: &'static Host, cell: u64, mut future: CellFuture<'_>) -> Ended {
+    host.enter();
     RUNNING.set(cell);
     let ended = runtime::block_on(drive(host, cell, future.as_mut()));
     // What the cell still has is dropped here, where it ran.
@@ -171,8 +172,8 @@ async fn drive(host: &'static Host, cell: u64, future: Pin<&mut (dyn Future<Outp
     }
 }
 
-/// The cell that is to end at its next check; zero for none.
-static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
+/// Whether a cell was ever to end at its next check.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The cell that runs on this thread; zero for none.
@@ -182,9 +183,15 @@ thread_local! {
 /// What a cell unwinds with that finds itself interrupted.
 struct Interrupted;
 
-/// Has the code of `cell` end at its next check.
-pub(crate) fn interrupt(cell: u64) {
-    INTERRUPTED.store(cell, Ordering::Relaxed);
+/// Has cells look at their next check whether they are to end.
+pub(crate) fn interrupt() {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the cell on this thread, if any, is to end.
+pub(crate) fn is_interrupted() -> bool {
+    let cell = RUNNING.get();
+    cell != 0 && Host::get().is_interrupted(cell)
 }
 
 /// The check that a cell makes in each round of a loop and at the start of each function.
@@ -195,16 +202,15 @@ pub(crate) fn interrupt(cell: u64) {
 #[inline]
 pub fn check() {
     runtime::__private::reduce();
-    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
-    if interrupted != 0 {
-        leave(interrupted);
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        leave();
     }
 }
 
 #[cold]
-fn leave(interrupted: u64) {
+fn leave() {
     // While something unwinds already, another panic would end the host.
-    if RUNNING.get() == interrupted && !std::thread::panicking() {
+    if is_interrupted() && !std::thread::panicking() {
         resume_unwind(Box::new(Interrupted));
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Capture {
     /// The last mark that came out of the pipe.
     passed: Mutex<u64>,
     changed: Condvar,
+    marking: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -51,16 +52,22 @@ impl Capture {
             ends: Mutex::new(Some(Ends { pipe, real })),
             passed: Mutex::default(),
             changed: Condvar::new(),
+            marking: Mutex::default(),
         })
     }
 
-    /// Starts the thread that reads the pipe; `output` gets the text that is not evcxr's.
-    pub(super) fn start(&'static self, output: impl Fn(String) + Send + 'static) -> io::Result<()> {
+    /// Starts the thread that reads the pipe; `output` gets the text that is not evcxr's, and `taken` sees evcxr's lines
+    /// first.
+    pub(super) fn start(
+        &'static self,
+        output: impl Fn(String) + Send + 'static,
+        taken: impl Fn(&str) -> bool + Send + 'static,
+    ) -> io::Result<()> {
         let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(ends) = ends else { return Ok(()) };
         std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             let _own = OwnThread::begin();
-            self.pump(ends, &output);
+            self.pump(ends, &output, &taken);
         })?;
         Ok(())
     }
@@ -69,11 +76,18 @@ impl Capture {
     pub(super) fn barrier(&self, number: u64) {
         // SAFETY: a null stream asks C's library to flush all of its output streams.
         unsafe { libc::fflush(std::ptr::null_mut()) };
+        let _ = write_all(libc::STDERR_FILENO, &barrier::mark(number));
+        self.barrier_in_stdout(number);
+    }
+
+    /// Returns when everything that was printed before to standard output has been handed on.
+    pub(super) fn barrier_in_stdout(&self, number: u64) {
+        // One after the other: a shell may end a cell while another enters one.
+        let _alone = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = barrier::mark(number);
         let printed = io::stdout()
             .flush()
             .and_then(|()| write_all(libc::STDOUT_FILENO, &mark));
-        let _ = write_all(libc::STDERR_FILENO, &mark);
         if printed.is_err() {
             return;
         }
@@ -85,7 +99,7 @@ impl Capture {
         );
     }
 
-    fn pump(&self, mut ends: Ends, output: &dyn Fn(String)) {
+    fn pump(&self, mut ends: Ends, output: &dyn Fn(String), taken: &dyn Fn(&str) -> bool) {
         let mut filter = Filter::default();
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -98,6 +112,7 @@ impl Capture {
             for part in filter.feed(&buffer[..length]) {
                 match part {
                     // If evcxr is gone, the kernel is, and the link ends this process.
+                    Part::Protocol(line) if taken(&line) => {}
                     Part::Protocol(line) => drop(ends.real.write_all(line.as_bytes())),
                     Part::Output(text) => output(text),
                     Part::Barrier(number) => {

@@ -63,7 +63,7 @@ impl Comms {
                 ));
             }
         };
-        host.send(&ToKernel::Comm { cell, comm: said });
+        host.show(&ToKernel::Comm { cell, comm: said });
         Ok(())
     }
 

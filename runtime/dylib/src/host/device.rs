@@ -39,7 +39,7 @@ impl Device for CellDevice {
             Stream::Stdout => crabtree_link::Stream::Stdout,
             Stream::Stderr => crabtree_link::Stream::Stderr,
         };
-        self.host.send(&ToKernel::Output {
+        self.host.show(&ToKernel::Output {
             cell: self.cell,
             stream,
             text: text.to_owned(),
@@ -53,7 +53,7 @@ impl Device for CellDevice {
             update,
         } = display;
         let bundle = representations(&bundle);
-        self.host.send(&ToKernel::Display {
+        self.host.show(&ToKernel::Display {
             cell: self.cell,
             bundle,
             display_id,
@@ -70,7 +70,7 @@ impl Device for CellDevice {
     }
 
     fn comm(&self, action: comm::Action) -> Result<()> {
-        self.host.comms.act(self.host, self.cell, action)
+        Host::comms().act(self.host, self.cell, action)
     }
 
     fn adopt(&self, supervisor: Pid) {

@@ -7,21 +7,25 @@ mod capture;
 mod comms;
 mod device;
 mod filter;
+mod pace;
 mod questions;
 #[cfg(target_os = "linux")]
 mod stdin;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_stdin.rs"]
 mod stdin;
+pub(crate) mod subshell;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
-use crabtree_link::{Answer, LINK_ENV, Opening, ToHost, ToKernel, frame};
+use crabtree_link::{Answer, LINK_ENV, Opening, ToHost, ToKernel, barrier, frame};
 use runtime::kino::Bundle;
 use runtime::{Pid, io as process_io, process};
 use tokio::sync::{Notify, oneshot};
@@ -30,25 +34,59 @@ use crate::evaluator::{self, CellThread, Evaluator};
 use capture::Capture;
 use comms::Comms;
 use device::CellDevice;
+use pace::Pace;
 use questions::Questions;
 pub(crate) use runtime::__private::OwnThread;
+use runtime::__private::retire;
 use stdin::Stdin;
+use subshell::Entrance;
 
+/// The main shell's.
 static HOST: OnceLock<Host> = OnceLock::new();
 
-/// The host of this process.
+thread_local! {
+    /// The shell that this thread works for, if it is a subshell.
+    static SHELL: Cell<Option<&'static Host>> = const { Cell::new(None) };
+}
+
+/// What a shell has in this process: its evaluator, and the way to its side of the kernel.
 #[derive(Debug)]
 pub(crate) struct Host {
     link: Mutex<UnixStream>,
     evaluator: Evaluator,
     cells: CellThread,
-    capture: Capture,
-    stdin: Stdin,
+    streams: Streams,
     questions: Questions,
-    comms: Comms,
+    pace: Pace,
     state: Mutex<State>,
     begun: Condvar,
     interrupt: Notify,
+    /// The cell that was interrupted last; zero for none.
+    interrupted: AtomicU64,
+    /// Whether it was a subshell that is no more.
+    closed: AtomicBool,
+}
+
+/// What a shell has of the standard streams.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few shells, and they stay where they are"
+)]
+enum Streams {
+    /// The main one has those of the process, and all that there is once.
+    Process {
+        capture: Capture,
+        stdin: Stdin,
+        comms: Comms,
+        entrance: Entrance,
+    },
+    /// Who writes past the runtime writes to the main shell, so this standard error has nothing but marks.
+    Subshell {
+        stderr: Mutex<UnixStream>,
+        /// What evcxr is told.
+        answers: Mutex<UnixStream>,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -78,20 +116,61 @@ impl Host {
         })?;
         let (host, link, commands) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
-        host.capture.start(|text| host.captured(text))?;
-        host.stdin.start(host, commands)?;
-        std::thread::Builder::new().name("link".to_owned()).spawn(move || {
-            let _own = OwnThread::begin();
-            host.obey(link);
-        })?;
+        if let Streams::Process { capture, stdin, .. } = &host.streams {
+            capture.start(|text| host.captured(text), |line| host.is_for_subshell(line))?;
+            stdin.start(host, commands)?;
+        }
+        host.listen(link)?;
         // The thread that evcxr calls is here for as long as the process.
         std::mem::forget(OwnThread::begin());
         Ok(())
     }
 
-    /// The host; [`Host::start`] came before.
+    /// Starts the threads that do what the kernel says.
+    fn listen(&'static self, link: UnixStream) -> io::Result<()> {
+        let (hand_on, orders) = mpsc::channel();
+        std::thread::Builder::new().name("orders".to_owned()).spawn(move || {
+            let _own = OwnThread::begin();
+            orders.into_iter().for_each(|order| self.obey(order));
+        })?;
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || {
+            let _own = OwnThread::begin();
+            self.hear(link, &hand_on);
+        })?;
+        Ok(())
+    }
+
+    /// The shell that this thread works for: the main one, if it is none's. [`Host::start`] came before.
     pub(crate) fn get() -> &'static Host {
+        SHELL.get().unwrap_or_else(Host::main)
+    }
+
+    /// The main shell.
+    fn main() -> &'static Host {
         HOST.get().expect("a cell runs only after the host has started")
+    }
+
+    /// From now on, this thread works for this shell.
+    pub(crate) fn enter(&'static self) {
+        if let Streams::Subshell { .. } = self.streams {
+            SHELL.set(Some(self));
+        }
+    }
+
+    /// The comms of all shells.
+    fn comms() -> &'static Comms {
+        match &Host::main().streams {
+            Streams::Process { comms, .. } => comms,
+            Streams::Subshell { .. } => unreachable!("the main shell has the streams of the process"),
+        }
+    }
+
+    /// The way in for libraries.
+    fn entrance() -> &'static Entrance {
+        match &Host::main().streams {
+            Streams::Process { entrance, .. } => entrance,
+            Streams::Subshell { .. } => unreachable!("the main shell has the streams of the process"),
+        }
     }
 
     /// The host, its connection, and evcxr's commands.
@@ -104,21 +183,30 @@ impl Host {
         let capture = Capture::new(stderr)?;
         let (stdin, commands) = Stdin::replace()?;
 
-        let evaluator = Evaluator::start();
         let reader = link.try_clone()?;
-        let host = Host {
-            link: Mutex::new(link),
-            evaluator,
-            cells: CellThread::default(),
+        let streams = Streams::Process {
             capture,
             stdin,
-            questions: Questions::default(),
             comms: Comms::default(),
+            entrance: Entrance::default(),
+        };
+        Ok((Host::new(link, streams), reader, commands))
+    }
+
+    fn new(link: UnixStream, streams: Streams) -> Host {
+        Host {
+            link: Mutex::new(link),
+            evaluator: Evaluator::start(),
+            cells: CellThread::default(),
+            streams,
+            questions: Questions::default(),
+            pace: Pace::default(),
             state: Mutex::default(),
             begun: Condvar::new(),
             interrupt: Notify::new(),
-        };
-        Ok((host, reader, commands))
+            interrupted: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// The process that cells run in.
@@ -143,8 +231,11 @@ impl Host {
     }
 
     /// The code of a cell begins.
-    pub(crate) fn code_begins(&self, cell: u64) {
-        self.stdin.begin(cell);
+    pub(crate) fn code_begins(&'static self, cell: u64) {
+        if let Streams::Process { stdin, .. } = &self.streams {
+            stdin.begin(cell);
+        }
+        self.has_entered();
     }
 
     /// Takes charge of the supervisor of a cell's children.
@@ -171,7 +262,9 @@ impl Host {
 
     /// The code of a cell has ended.
     pub(crate) fn code_ended(&self) {
-        self.stdin.end();
+        if let Streams::Process { stdin, .. } = &self.streams {
+            stdin.end();
+        }
     }
 
     /// Has the user type a line.
@@ -199,19 +292,50 @@ impl Host {
     /// Shows the value of the running cell's last expression.
     pub(crate) fn result(&self, bundle: Bundle) {
         if let Some(cell) = self.state().cell {
-            self.send(&ToKernel::Result {
+            self.show(&ToKernel::Result {
                 cell,
                 bundle: device::representations(&bundle),
             });
         }
     }
 
-    /// Tells the kernel something. If the kernel is gone, the host ends.
+    /// Tells the kernel what is to be shown, and waits while more is under way than the front end takes.
+    pub(crate) fn show(&self, message: &ToKernel) {
+        let shell = self.open_one();
+        shell.send(message);
+        shell.pace.keep(evaluator::is_interrupted);
+    }
+
+    /// Tells the kernel something, and waits for nobody. If the kernel is gone, the host ends.
     pub(crate) fn send(&self, message: &ToKernel) {
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if frame::write(&mut *link, message).is_err() {
-            std::process::exit(0);
+        let shell = self.open_one();
+        shell.pace.sent(message.weight());
+        let mut link = shell.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if frame::write(&mut *link, message).is_ok() {
+            return;
         }
+        drop(link);
+        match &shell.streams {
+            Streams::Process { .. } => std::process::exit(0),
+            Streams::Subshell { .. } => {
+                shell.closed.store(true, Ordering::Release);
+                Host::main().send(message);
+            }
+        }
+    }
+
+    /// This shell, or the main one once this has closed: the processes of its cells live on.
+    fn open_one(&self) -> &Host {
+        if self.closed.load(Ordering::Acquire) {
+            Host::main()
+        } else {
+            self
+        }
+    }
+
+    /// Whether that cell of this shell is to end.
+    pub(crate) fn is_interrupted(&self, cell: u64) -> bool {
+        self.interrupted.load(Ordering::Relaxed) == cell
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -220,8 +344,9 @@ impl Host {
 
     /// Text on this process's standard output, which is nobody's in particular: the running cell's.
     fn captured(&self, text: String) {
-        if let Some(cell) = self.state().cell {
-            self.send(&ToKernel::Output {
+        let cell = self.state().cell;
+        if let Some(cell) = cell {
+            self.show(&ToKernel::Output {
                 cell,
                 stream: crabtree_link::Stream::Stdout,
                 text,
@@ -229,32 +354,59 @@ impl Host {
         }
     }
 
-    /// Does what the kernel says, until it is gone.
-    fn obey(&'static self, mut link: UnixStream) {
+    /// Hears what the kernel says, until it is gone. What others may be waiting for is done at once, and the rest handed
+    /// on: that may take a while, or wait for processes that wait themselves.
+    fn hear(&'static self, mut link: UnixStream, hand_on: &mpsc::Sender<ToHost>) {
         while let Ok(Some(message)) = frame::read::<ToHost>(&mut link) {
             match message {
-                ToHost::Begin { cell, notebook_cell } => self.begin(cell, notebook_cell),
-                ToHost::End { cell } => {
-                    self.capture.barrier(cell);
-                    self.send(&ToKernel::Ended {
-                        cell,
-                        processes: process::list().len(),
-                    });
-                }
+                ToHost::Shown { weight } => self.pace.passed_on(weight),
                 ToHost::Interrupt { cell } => self.interrupt(cell),
-                ToHost::Answer { question, answer } => self.questions.answered(question, answer),
-                ToHost::Comm(said) => {
-                    let (cell, device) = {
-                        let state = self.state();
-                        (state.cell, state.device)
-                    };
-                    if let (Some(cell), Some(device)) = (cell, device) {
-                        self.comms.heard(self, cell, device, said);
-                    }
-                }
+                // Who takes it is there as long as the host.
+                other => drop(hand_on.send(other)),
             }
         }
-        std::process::exit(0);
+        match &self.streams {
+            Streams::Process { .. } => std::process::exit(0),
+            Streams::Subshell { .. } => self.close(),
+        }
+    }
+
+    fn obey(&'static self, order: ToHost) {
+        match order {
+            ToHost::Begin { cell, notebook_cell } => self.begin(cell, notebook_cell),
+            ToHost::End { cell } => {
+                let hurry = self.pace.hurry();
+                match &self.streams {
+                    Streams::Process { capture, .. } => capture.barrier(cell),
+                    Streams::Subshell { stderr, .. } => {
+                        let mut stderr = stderr.lock().unwrap_or_else(PoisonError::into_inner);
+                        // If the kernel is gone, the link says so.
+                        let _ = stderr.write_all(&barrier::mark(cell));
+                    }
+                }
+                drop(hurry);
+                self.send(&ToKernel::Ended {
+                    cell,
+                    processes: process::list().len(),
+                });
+            }
+            ToHost::Answer { question, answer } => self.questions.answered(question, answer),
+            ToHost::Comm(said) => {
+                let (cell, device) = {
+                    let state = self.state();
+                    (state.cell, state.device)
+                };
+                if let (Some(cell), Some(device)) = (cell, device) {
+                    Host::comms().heard(self, cell, device, said);
+                }
+            }
+            ToHost::Open { link, number } => {
+                if let Err(error) = subshell::open(&link, number) {
+                    eprintln!("a subshell cannot be opened: {error}");
+                }
+            }
+            ToHost::Shown { .. } | ToHost::Interrupt { .. } => {}
+        }
     }
 
     /// Ends a cell by the first way that works: at its next await, at its next check, or in its system call.
@@ -262,8 +414,12 @@ impl Host {
         self.state().interrupted.insert(cell);
         self.interrupt.notify_waiters();
         // One who waits for the user holds the lock of standard input, and must not be left behind with it.
-        self.stdin.end_input();
-        evaluator::interrupt(cell);
+        if let Streams::Process { stdin, .. } = &self.streams {
+            stdin.end_input();
+        }
+        self.interrupted.store(cell, Ordering::Relaxed);
+        evaluator::interrupt();
+        self.pace.look_again();
         runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
 
@@ -272,10 +428,14 @@ impl Host {
         let replaced = self.evaluator.begin(device);
         let mut state = self.state();
         state.cell = Some(cell);
-        state.device = Some(device);
+        let before = state.device.replace(device);
         state.notebook_cell = notebook_cell;
         state.interrupted.retain(|&other| other >= cell);
         drop(state);
+        if let Some(device) = before {
+            // Late output still comes by its pid; a process for each cell that ever ran would only be in the way.
+            retire(device);
+        }
         self.begun.notify_all();
         self.send(&ToKernel::Begun { cell, replaced });
     }

@@ -18,6 +18,7 @@ use crabtree_link::Answer;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use super::subshell::LOAD;
 use super::{Host, OwnThread, capture};
 
 /// How often is looked whether somebody reads.
@@ -115,6 +116,9 @@ impl Stdin {
     fn hand_on(&self, mut real: File) {
         let mut buffer = [0; PACKET];
         while let Ok(length @ 1..) = real.read(&mut buffer) {
+            if buffer.starts_with(LOAD.as_bytes()) {
+                Host::entrance().enter(None);
+            }
             if self.feed.send(&buffer[..length]).is_err() {
                 return;
             }
