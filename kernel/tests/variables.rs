@@ -38,7 +38,7 @@ impl application::Application for Shop {
 "#;
 
 /// One cell each.
-const LETS: [&str; 14] = [
+const LETS: [&str; 15] = [
     // Processes.
     r#"
     let spawned = spawn(process::sleep(secs(600)));
@@ -63,6 +63,19 @@ const LETS: [&str; 14] = [
     let label = process::get_label(spawned);
     let backtrace = process::backtrace(spawned).await;
     let messages = process::flush();
+    "#,
+    // Controls.
+    r#"
+    let button = kino::control::button("Go");
+    let events = button.stream();
+    let keyboard = kino::control::keyboard();
+    let name = kino::input::text("Name").default("Ada");
+    let language = kino::input::select("Language", [("en", "English"), ("fr", "Français")]);
+    let day = kino::input::date("Day");
+    let file = kino::input::file("Data", ".csv");
+    let form = kino::control::form((name.clone(), day.clone(), language.clone()), "Send");
+    let typed = name.read().await;
+    let chosen = (language.read().await, day.read().await);
     "#,
     // Messages and reasons.
     r#"

@@ -31,6 +31,8 @@ pub struct Census {
     pub applications: usize,
     /// Devices that go on without a process.
     pub retired_devices: usize,
+    /// Controls that a front end may show.
+    pub widgets: usize,
 }
 
 /// Counts what the node keeps.
@@ -43,6 +45,7 @@ pub fn census() -> Census {
         tables: ets::all().len(),
         applications: application::which_applications().len(),
         retired_devices: node().retired.lock().len(),
+        widgets: node().widgets.lock().len(),
         ..Census::default()
     };
     for (_, record) in node().table.all() {

@@ -1,6 +1,7 @@
 //! The node: the one static of the runtime, where processes, names, references and timers are kept.
 
 use crate::global::Globals;
+use crate::kino::widget;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::process::origin::Origin;
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) applications: application::Controller,
     /// Devices that go on without a process.
     pub(crate) retired: io::Retired,
+    /// Controls, by those who keep them. Their own locks are taken under this one.
+    pub(crate) widgets: widget::Table,
     /// How often a device was written to, read from, or otherwise used.
     pub(crate) device_uses: AtomicU64,
     /// How many threads are the runtime's own.
@@ -77,6 +80,7 @@ impl Node {
             tables: ets::Directory::default(),
             applications: application::Controller::default(),
             retired: io::Retired::default(),
+            widgets: widget::Table::default(),
             device_uses: AtomicU64::default(),
             own_threads: AtomicUsize::default(),
             refs: AtomicU64::new(1),

@@ -28,6 +28,21 @@ impl Comms {
         }
     }
 
+    /// What all clients are told of a change of a widget that one of them made: the other ones do not know it yet, and
+    /// that one waits for it. It goes out as an answer to that message. Files are not sent back.
+    pub(super) fn echo(&self, message: &Message) -> Option<Content> {
+        let content = &message.content;
+        let is_widget = self.open.get(content["comm_id"].as_str()?)? == "jupyter.widget";
+        if !is_widget || content["data"]["method"] != "update" || !message.buffers.is_empty() {
+            return None;
+        }
+        let data = json!({"method": "echo_update", "state": content["data"]["state"], "buffer_paths": []});
+        Some(Content::new(
+            "comm_msg",
+            json!({"comm_id": content["comm_id"], "data": data}),
+        ))
+    }
+
     /// Forgets all comms, and gives what closes them in the front end.
     pub(super) fn close_all(&mut self) -> Vec<Content> {
         let open = std::mem::take(&mut self.open);

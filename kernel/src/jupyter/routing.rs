@@ -9,7 +9,7 @@
 //!   others publish is lost to it. For such a client late output appears below the running cell,
 //!   and between cells it waits for the next one. Batch clients are those that say
 //!   `allow_stdin: false`, unless they claim late output with `{"crabtree": {"late_output": true}}`
-//!   in the metadata of their requests.
+//!   in the metadata of their requests. Nobody uses a widget there: what else shows its value is shown.
 
 use std::collections::HashMap;
 
@@ -18,6 +18,9 @@ use serde_json::{Map, Value, json};
 use super::comms;
 use super::message::{Content, Header, Message};
 use crate::eval::{CellId, Event, MimeBundle, StreamName};
+
+/// What shows a widget where somebody can use it.
+const WIDGET: &str = "application/vnd.jupyter.widget-view+json";
 
 /// What appears below a cell that is not the running one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +125,13 @@ impl Routing {
             _ => cell,
         };
         let origin = self.origins.get(&cell)?;
-        let content = content(event, origin)?;
+        let mut content = content(event, origin)?;
+        if self.late == LateOutput::Lost
+            && let Some(data) = content.value["data"].as_object_mut()
+            && data.len() > 1
+        {
+            data.remove(WIDGET);
+        }
         Some((self.origins.get(&shown_below)?.parent.clone(), content))
     }
 }

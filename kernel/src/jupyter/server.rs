@@ -215,6 +215,9 @@ impl Server {
     fn client_says(&mut self, message: &Message) {
         let Some(said) = comms::said(message) else { return };
         self.comms.note(&said);
+        if let Some(echo) = self.comms.echo(message) {
+            self.publish(message, echo);
+        }
         let (Comm::Open { comm, .. } | Comm::Message { comm, .. } | Comm::Close { comm, .. }) = &said;
         let (comm, closed) = (comm.clone(), matches!(said, Comm::Close { .. }));
         if !self.shells.main().comm(said) && !closed {

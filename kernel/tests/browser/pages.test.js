@@ -7,8 +7,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { pathToFileURL } = require('node:url');
-const { browse, checkPicture, shoot } = require('./lab');
+const { browse, checkPicture, look, shoot } = require('./lab');
 
+const PROCESSES = path.join(__dirname, 'processes.ipynb');
 const CHAPTER = path.join(__dirname, '../../../notebooks/ch_5.2_supervision_strategies.ipynb');
 const TREES = 6;
 
@@ -27,11 +28,19 @@ async function checkTrees() {
 }
 
 test('what nbconvert makes of a notebook shows its trees', async () => {
-  const nbconvert = path.join(process.env.JUPYTER, 'jupyter-nbconvert');
-  execFileSync(nbconvert, ['--to', 'html', '--output-dir', process.env.WORK, CHAPTER], { stdio: 'pipe' });
-  await page.goto(pathToFileURL(path.join(process.env.WORK, `${path.basename(CHAPTER, '.ipynb')}.html`)).href);
+  await convert(CHAPTER);
   await checkTrees();
   await shoot(page, 'nbconvert');
+});
+
+test('controls that nobody can use any more are pictures', async () => {
+  await convert(PROCESSES, '--execute');
+  for (const says of ['[ Count ]', '[ Send ]', 'Français', '2024-02-29']) {
+    const picture = await page.$(`img[alt*="${says}"]`);
+    assert.ok(picture, says);
+    assert.ok((await look(page, picture)).colours >= 8, `${says} is not blank`);
+  }
+  await shoot(page, 'nbconvert-controls');
 });
 
 test('what a site keeps that strips scripts, styles and drawings shows its trees', async () => {
@@ -39,6 +48,13 @@ test('what a site keeps that strips scripts, styles and drawings shows its trees
   await checkTrees();
   await shoot(page, 'sanitised');
 });
+
+/// Has nbconvert make a page of a notebook, and opens it.
+async function convert(notebook, ...options) {
+  const nbconvert = path.join(process.env.JUPYTER, 'jupyter-nbconvert');
+  execFileSync(nbconvert, ['--to', 'html', '--output-dir', process.env.WORK, ...options, notebook], { stdio: 'pipe' });
+  await page.goto(pathToFileURL(path.join(process.env.WORK, `${path.basename(notebook, '.ipynb')}.html`)).href);
+}
 
 /// A notebook as GitHub and nbviewer show it: of the representations that are no widgets, the best one. From HTML,
 /// scripts, styles and drawings are taken; pictures with their data in them stay.

@@ -35,6 +35,7 @@
 //! - [`process::seq_trace`]: who sent what to whom. [`process::timeline`]: what each was at, and when.
 //! - [`settle`]: waits until what processes show has come to rest.
 //! - [`start_child`]: processes that end when their cell is run again.
+//! - [`control`] and [`input`]: buttons, fields and forms, of which processes hear.
 //! - [`comm`]: channels to scripts and widgets in the front end.
 //! - [`Render`]: implement it for your own types.
 //!
@@ -53,6 +54,7 @@ mod bundle;
 mod children;
 pub mod comm;
 mod compose;
+pub mod control;
 mod data;
 mod data_table;
 pub(crate) mod debug;
@@ -61,6 +63,7 @@ mod download;
 mod formatted;
 mod frame;
 pub(crate) mod handles;
+pub mod input;
 mod json;
 pub mod layout;
 mod live;
@@ -73,6 +76,7 @@ mod settle;
 pub(crate) mod shown;
 mod thinned;
 mod tree;
+pub(crate) mod widget;
 mod xml;
 
 #[cfg(rust_analyzer)]

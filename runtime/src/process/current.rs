@@ -71,6 +71,12 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// The process on this thread, if it has a task of its own.
+pub(crate) fn task() -> Option<Pid> {
+    let polled = POLLED.get().filter(|polled| polled.how == How::Task)?;
+    Some(polled.process.pid)
+}
+
 pub(crate) fn get() -> Option<Current> {
     POLLED.get().map(|polled| polled.process)
 }
