@@ -98,3 +98,116 @@ fn a_compile_error_points_into_the_cell() {
         assert!(failed.error().1.contains("missing"), "{:?}", failed.error());
     });
 }
+
+fn report(failed: &Execution) -> String {
+    let lines = failed.reply["traceback"].as_array().unwrap();
+    let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
+    console::strip_ansi_codes(&lines.join("\n")).into_owned()
+}
+
+/// The lines of a backtrace in a report.
+fn frames(report: &str) -> Vec<&str> {
+    let lines = report.lines().map(str::trim);
+    lines
+        .filter(|line| line.starts_with("in ") || line.starts_with('…'))
+        .collect()
+}
+
+#[test]
+fn a_backtrace_has_the_readers_functions_with_their_cells_and_counts_the_rest() {
+    in_session(async |kernel| {
+        let order = kernel
+            .run("struct Order { amount: u32 }\nimpl Order {\n    fn check(&self) {\n        if self.amount > 3 { panic!(\"too much\") }\n    }\n}")
+            .await
+            .count();
+        let cook = kernel
+            .run("async fn cook(amount: u32) {\n    process::sleep(ms(1)).await;\n    Order { amount }.check()\n}")
+            .await
+            .count();
+        let expected = |cell: u64, column: u32| {
+            [
+                format!("in Order::check at cell [{order}] 4:30"),
+                format!("in cook at cell [{cook}] 3:22"),
+                format!("in the cell at cell [{cell}] 1:{column}"),
+            ]
+        };
+        let failed = kernel.execute("cook(7).await;").await;
+        let text = report(&failed);
+        let lines = frames(&text);
+        assert_eq!(lines[..3], expected(failed.count(), 9), "{text}");
+        assert!(
+            lines[3].starts_with("… ") && lines[3].ends_with(" frames of the runtime"),
+            "{text}"
+        );
+        assert_eq!(lines.len(), 4, "{text}");
+
+        // Libraries of cells that are loaded later are known as well, and so is code in a process.
+        let crash = kernel
+            .run("let (pid, monitor) = spawn_monitor(async { cook(8).await });\nreceive! { Down { .. } => () }")
+            .await;
+        let told = crash.stream("stderr");
+        assert!(
+            told.contains(&format!("(panic) too much at cell [{order}] 4:30")),
+            "{told}"
+        );
+        assert_eq!(frames(&told)[..3], expected(crash.count(), 52), "{told}");
+        assert!(!told.contains("src/lib.rs"), "{told}");
+
+        // Code of an earlier cell is placed in that cell, whichever cell runs it.
+        let boxed = kernel
+            .run("// a line\nlet check: Box<dyn Fn()> = Box::new(|| Order { amount: 9 }.check());")
+            .await
+            .count();
+        let failed = kernel.execute("fn pushes() {}\nfn lines() {}\ncheck();").await;
+        let text = report(&failed);
+        assert_eq!(
+            frames(&text)[..2],
+            [
+                format!("in Order::check at cell [{order}] 4:30"),
+                format!("in the cell at cell [{boxed}] 2:60")
+            ],
+            "{text}"
+        );
+        // A server's own report says it too, and reasons that are only printed have the place.
+        let crash = kernel
+            .run(
+                "let server = agent::start(|| 1).await?; let watch = process::monitor(&server);\n\
+                 let _ = agent::update(&server, |_| Order { amount: 4 }.check()).await;\n\
+                 receive! { Down { reason, .. } => println!(\"{reason}\") }",
+            )
+            .await;
+        assert!(crash.stream("stderr").contains("in Order::check at cell"), "{crash:?}");
+        assert_eq!(crash.stdout(), format!("(panic) too much at cell [{order}] 4:30\n"));
+    });
+}
+
+#[test]
+fn a_panic_that_is_right_in_the_cell_has_a_place_and_no_backtrace() {
+    in_session(async |kernel| {
+        let failed = kernel.execute("let n = 1;\npanic!(\"no\");").await;
+        let text = report(&failed);
+        assert!(text.contains(&format!("--> cell [{}] 2:1", failed.count())), "{text}");
+        assert_eq!(frames(&text), Vec::<&str>::new(), "{text}");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_backtrace_leaves_nothing_out_and_none_is_taken_where_none_is_wanted() {
+    let mut kernel = Kernel::start_with(&[("RUST_BACKTRACE", "full")], &[]).await;
+    kernel.run("1").await;
+    kernel.run("fn outer() { panic!(\"no\") }").await;
+    let text = report(&kernel.execute("outer();").await);
+    for wanted in [
+        "panicking::panic_fmt",
+        "outer at cell [2] 1:14",
+        "the cell at cell [3] 1:1",
+        "crabtree::",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    let mut kernel = Kernel::start_with(&[("RUST_BACKTRACE", "0")], &[]).await;
+    kernel.run("fn outer() { panic!(\"no\") }").await;
+    let text = report(&kernel.execute("outer();").await);
+    assert!(text.contains("--> cell [1] 1:14"), "{text}");
+    assert_eq!(frames(&text), Vec::<&str>::new(), "{text}");
+}

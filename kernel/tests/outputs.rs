@@ -144,12 +144,16 @@ fn values_say_what_they_are_and_how_to_go_on() {
     });
 }
 
-/// Runs a cell of a notebook.
-async fn run_cell(kernel: &mut Kernel, cell: &str, code: &str) -> Execution {
+async fn send_cell(kernel: &mut Kernel, cell: &str, code: &str) -> Execution {
     let mut message = Message::request("execute_request", execute_content(code));
     message.metadata = json!({"cellId": cell});
     let request = kernel.send_message(Shell, message).await;
-    let ran = kernel.finish(request).await;
+    kernel.finish(request).await
+}
+
+/// Runs a cell of a notebook.
+async fn run_cell(kernel: &mut Kernel, cell: &str, code: &str) -> Execution {
+    let ran = send_cell(kernel, cell, code).await;
     assert_eq!(ran.reply["status"], "ok", "{code}: {ran:?}");
     ran
 }
@@ -174,6 +178,64 @@ fn the_children_of_a_cell_end_when_it_is_run_again_and_plain_spawns_do_not() {
         run_cell(kernel, "a", "1").await;
         assert_eq!(kernel.value("process::whereis(\"child\")").await, "None");
         assert_eq!(kernel.value("process::is_alive(plain)").await, "true");
+        // They end before the cell is compiled.
+        run_cell(kernel, "a", code).await;
+        let broken = send_cell(kernel, "a", "let x: u8 = \"no number\";").await;
+        assert_eq!(broken.reply["ename"], "CompileError", "{broken:?}");
+        assert_eq!(kernel.value("process::whereis(\"child\")").await, "None");
+    });
+}
+
+#[test]
+fn values_with_a_method_for_evcxr_are_shown_by_it() {
+    in_session(async |kernel| {
+        kernel
+            .run(
+                "fn content(mime: &str, text: &str) { println!(\"EVCXR_BEGIN_CONTENT {mime}\\n{text}\\nEVCXR_END_CONTENT\") }\n\
+                 #[derive(Debug)]\nstruct Up;\nimpl Up {\n    fn evcxr_display(&self) { content(\"text/html\", \"<b>up</b>\"); content(\"text/plain\", \"up\"); }\n}\n\
+                 struct Down2;\ntrait Draw { fn evcxr_display(&self) -> Result<(), String>; }\n\
+                 impl Draw for Down2 { fn evcxr_display(&self) -> Result<(), String> { content(\"image/png\", \"iVBORw0KGgo=\"); Ok(()) } }\n\
+                 struct Std;\nimpl Std { fn evcxr_display(&self) { std::println!(\"EVCXR_BEGIN_CONTENT text/html\\n<i>std</i>\\nEVCXR_END_CONTENT\") } }",
+            )
+            .await;
+        for (code, data) in [
+            ("Up", json!({"text/html": "<b>up</b>", "text/plain": "up"})),
+            ("Down2", json!({"image/png": "iVBORw0KGgo="})),
+            ("Std", json!({"text/html": "<i>std</i>"})),
+        ] {
+            let shown = kernel.run(code).await;
+            let results: Vec<_> = shown.of_type("execute_result").collect();
+            assert_eq!(results.len(), 1, "{code}: {shown:?}");
+            assert_eq!(results[0].content["data"], data, "{code}");
+            assert_eq!(shown.stdout(), "", "{code}");
+        }
+        // Elsewhere it is a display, in the order of the other outputs.
+        let shown = kernel
+            .run("println!(\"one\"); Up.evcxr_display(); println!(\"two\"); 5")
+            .await;
+        let kinds: Vec<_> = shown
+            .published
+            .iter()
+            .map(|message| message.msg_type.as_str())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "execute_input",
+                "stream",
+                "display_data",
+                "display_data",
+                "stream",
+                "execute_result"
+            ],
+            "{shown:?}"
+        );
+        assert_eq!(shown.stdout(), "one\ntwo\n");
+        // Others are shown as ever.
+        assert_eq!(kernel.value("Some(Up)").await, "Some(Up)");
+        assert_eq!(kernel.value("(1, None::<u8>)").await, "(1, None)");
+        kernel.run("let text: String = Default::default();").await;
+        assert_eq!(kernel.value("text").await, "\"\"");
     });
 }
 
@@ -184,6 +246,11 @@ fn commands_work_or_say_what_replaced_them() {
         assert!(kernel.value(":help").await.contains(":dep"));
         assert!(kernel.value(":vars").await.contains("answer: i32"));
         assert_eq!(kernel.value(":type answer").await, "answer: i32");
+        assert_eq!(kernel.value(":t answer").await, "answer: i32");
+        assert!(kernel.value(":doc answer").await.contains("i32"));
+        assert!(kernel.value(":show_deps").await.contains("tokio"));
+        assert!(kernel.value(":version").await.contains('.'));
+        assert!(kernel.value(":linker").await.contains("system"));
         assert!(kernel.value(":opt 1").await.contains("Optimization: 1"));
         kernel.run(":opt 0").await;
         kernel.run(":timing").await;
@@ -199,6 +266,14 @@ fn commands_work_or_say_what_replaced_them() {
             (":time", ":timing"),
             (":last_error", ":explain"),
             (":toolchain nightly", "doctor"),
+            (":load_config", "not read"),
+            (":fmt {:#?}", "Render"),
+            (":efmt {}", "Debug"),
+            (":types", ":vars"),
+            (":preserve_vars_on_panic 0", "not moved"),
+            (":sccache 1", "nothing to set"),
+            (":cache 500", "nothing to set"),
+            (":quit", "front end"),
         ] {
             assert!(
                 kernel.run(command).await.stream("stderr").contains(instead),
@@ -213,7 +288,35 @@ fn commands_work_or_say_what_replaced_them() {
         .await;
         check(kernel, "let n: i32 = \"a\";", &["mismatched types"]).await;
         assert!(kernel.value(":explain").await.contains("expected"));
+        let json = kernel.execute(":last_error_json").await;
+        assert!(json.error().1.contains("\"E0308\""), "{json:?}");
+        kernel.run(":env CRABTREE_TEST=set").await;
+        kernel.run(":restart").await;
+        assert_eq!(kernel.value("std::env::var(\"CRABTREE_TEST\")").await, "Ok(\"set\")");
+        assert_eq!(kernel.value("!echo shell").await, "shell\n");
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configuration_files_of_evcxr_are_not_read_and_the_reader_is_told() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let toml = format!("[evcxr]\ntmpdir = {:?}\nopt_level = \"nonsense\"\n", elsewhere.path());
+    let user = elsewhere.path().join("evcxr");
+    std::fs::create_dir(&user).unwrap();
+    for file in ["evcxr.toml", "init.evcxr", "prelude.rs"] {
+        std::fs::write(user.join(file), "this is no configuration").unwrap();
+    }
+    let home = elsewhere.path().to_str().unwrap();
+    let mut kernel = Kernel::start_with(&[("XDG_CONFIG_HOME", home)], &[("evcxr.toml", toml.as_str())]).await;
+    let first = kernel.run("let directory = std::env::current_dir().unwrap();").await;
+    assert!(
+        first.stream("stderr").starts_with("evcxr.toml is not read: "),
+        "{first:?}"
+    );
+    assert_eq!(kernel.run("1").await.stream("stderr"), "", "it is told once");
+    assert_eq!(kernel.value("directory.join(\"evcxr.toml\").exists()").await, "true");
+    let left = std::fs::read_dir(elsewhere.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing is compiled elsewhere");
 }
 
 #[test]

@@ -154,5 +154,6 @@ pub mod __private {
     pub use crate::kino::shown::readable;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
+    pub use crate::process::stack::{CodeNames, name_code_by};
     pub use crate::threads::OwnThread;
 }

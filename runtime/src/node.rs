@@ -6,6 +6,7 @@ use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::process::origin::Origin;
 use crate::process::priority::Turns;
+use crate::process::stack::CodeNames;
 use crate::process::table::Table;
 use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) device_uses: AtomicU64,
     /// How many threads are the runtime's own.
     pub(crate) own_threads: AtomicUsize,
+    /// How code is called, where not as the compiler does.
+    pub(crate) code_names: OnceLock<&'static dyn CodeNames>,
     refs: AtomicU64,
     runtime: OnceLock<Runtime>,
 }
@@ -83,6 +86,7 @@ impl Node {
             widgets: widget::Table::default(),
             device_uses: AtomicU64::default(),
             own_threads: AtomicUsize::default(),
+            code_names: OnceLock::new(),
             refs: AtomicU64::new(1),
             runtime: OnceLock::new(),
         }

@@ -1,8 +1,9 @@
 //! Exit reasons, and how code gives one: by returning, by [`exit`], or by a panic.
 
 use crate::message::Term;
+use crate::process::stack::{Stack, place_of};
+use parking_lot::Mutex;
 use std::any::Any;
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,13 +50,58 @@ pub enum ExitReason {
 }
 
 /// What a panic said, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Panic {
     /// The text given to `panic!`.
     pub message: String,
     /// `file:line:column` of the panic, empty when it is not known.
     pub location: String,
+    stack: Untold,
 }
+
+impl Panic {
+    /// A panic as one that happened; `location` may be empty.
+    pub fn new(message: impl Into<String>, location: impl Into<String>) -> Panic {
+        Panic {
+            message: message.into(),
+            location: location.into(),
+            stack: Untold::default(),
+        }
+    }
+
+    /// The stack at the panic, for the first who reports it; empty for all others, and unless `RUST_BACKTRACE` asks for one.
+    pub(crate) fn take_trace(&self) -> String {
+        let stack = self.stack.0.lock().take();
+        stack.map_or_else(String::new, |stack| stack.to_string())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stack that nobody has reported yet. It says nothing of why a process ended.
+#[derive(Default)]
+struct Untold(Mutex<Option<Stack>>);
+
+impl Clone for Untold {
+    fn clone(&self) -> Untold {
+        Untold::default()
+    }
+}
+
+impl PartialEq for Untold {
+    fn eq(&self, _: &Untold) -> bool {
+        true
+    }
+}
+
+impl Eq for Untold {}
 
 /// A shared value inside an exit reason.
 #[derive(Clone)]
@@ -261,8 +307,13 @@ pub(crate) fn reason_of_unwinding(payload: Box<dyn Any + Send>) -> ExitReason {
             let message = text_of(&*payload);
             // A panic that the process caught itself may have come before.
             let seen = last_panic().filter(|panic| panic.message == message);
-            let location = seen.map(|panic| panic.location).unwrap_or_default();
-            ExitReason::Panic(Arc::new(Panic { message, location }))
+            let (location, stack) = seen.map(|panic| (panic.location, panic.stack)).unwrap_or_default();
+            let stack = Untold(Mutex::new(stack));
+            ExitReason::Panic(Arc::new(Panic {
+                message,
+                location,
+                stack,
+            }))
         }
     }
 }
@@ -282,16 +333,14 @@ pub struct PanicInfo {
     pub message: String,
     /// `file:line:column`.
     pub location: String,
-    stack: Backtrace,
+    stack: Option<Stack>,
 }
 
 impl PanicInfo {
-    /// The stack at the panic; empty unless `RUST_BACKTRACE` asks for one. It is looked up now, which takes a while.
+    /// The stack at the panic, as a crash report says it; empty unless `RUST_BACKTRACE` asks for one. It is looked up now,
+    /// which takes a while.
     pub fn backtrace(&self) -> String {
-        match self.stack.status() {
-            BacktraceStatus::Captured => self.stack.to_string(),
-            _ => String::new(),
-        }
+        self.stack.as_ref().map_or_else(String::new, Stack::to_string)
     }
 }
 
@@ -321,8 +370,8 @@ pub(crate) fn install_panic_hook() {
             if crate::process::current::is_inside() {
                 let seen = PanicInfo {
                     message: text_of_hook(info),
-                    location: info.location().map(ToString::to_string).unwrap_or_default(),
-                    stack: Backtrace::capture(),
+                    location: info.location().map(place_of).unwrap_or_default(),
+                    stack: Stack::wanted(),
                 };
                 LAST_PANIC.set(Some(seen));
             } else {

@@ -47,6 +47,9 @@ fn task(reason: &ExitReason) -> bool {
 /// Reports on the error stream of the calling process's group leader, in one piece.
 pub(crate) fn error(title: &str, reason: &ExitReason, details: &[(&str, String)]) {
     let mut text = format!("[error] {title}\n** {reason}\n");
+    if let ExitReason::Panic(panic) = reason {
+        text.push_str(&panic.take_trace());
+    }
     for (what, value) in details {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{what}: {value}");

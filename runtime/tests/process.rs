@@ -161,10 +161,7 @@ fn effect(origin: Origin, traps: bool, reason: ExitReason) -> Effect {
 
 /// One of each kind.
 fn reasons() -> Vec<ExitReason> {
-    let panic = crabtree::Panic {
-        message: "boom".into(),
-        location: String::new(),
-    };
+    let panic = crabtree::Panic::new("boom", "");
     vec![
         ExitReason::Normal,
         ExitReason::Shutdown,

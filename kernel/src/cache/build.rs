@@ -73,9 +73,17 @@ impl Report for ProgressBar {
     }
 }
 
-/// Dependencies are optimised although cells are not. Found by cargo because it lies above both
-/// the template and a session's crate.
-pub(super) const CARGO_CONFIG: &str = "[profile.dev.package.\"*\"]\nopt-level = 3\n";
+/// Dependencies are optimised although cells are not, and cells have line numbers, for backtraces, although evcxr asks for
+/// none. Found by cargo because it lies above both the template and a session's crate.
+pub(super) const CARGO_CONFIG: &str = r#"
+[profile.dev]
+debug = "line-tables-only"
+strip = "none"
+
+[profile.dev.package."*"]
+opt-level = 3
+debug = false
+"#;
 
 /// A manifest above a cell's crate, so that cargo looks no further for a workspace: the cache may
 /// lie inside of somebody's.

@@ -7,7 +7,8 @@
 //! cargo tells it; when a cell adds a dependency, it asks the real one.
 //!
 //! evcxr offers no other way to tell these tools what to do. The variables differ from normal only
-//! while a session starts or its analyzer looks, under a lock.
+//! while a session starts or its analyzer looks, under a lock. So does the current directory while a session starts: evcxr
+//! would take an `evcxr.toml` in it for its own, and that may move the crate away from what is prepared for it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ static ENVIRONMENT: RwLock<()> = RwLock::new(());
 /// A changed environment. When dropped, it is a normal one again, except that rust-analyzer gets
 /// the given sources of the standard library.
 pub(super) struct Blind {
+    /// The current directory, which the host is to have; none if it is gone.
+    directory: Option<PathBuf>,
     cargo_home: Option<OsString>,
     offline: Option<OsString>,
     library: PathBuf,
@@ -77,6 +80,7 @@ impl Blind {
     pub(super) fn new(crate_dir: &Path, no_library: &Path, library: &Path) -> Blind {
         let changed = ENVIRONMENT.write().unwrap_or_else(PoisonError::into_inner);
         let blind = Blind {
+            directory: std::env::current_dir().ok(),
             cargo_home: std::env::var_os(CARGO_HOME),
             offline: std::env::var_os(CARGO_NET_OFFLINE),
             library: library.to_owned(),
@@ -88,7 +92,14 @@ impl Blind {
         set(CARGO_HOME, Some(crate_dir.join("no-cargo-home").as_os_str()));
         set(CARGO_NET_OFFLINE, Some("true".as_ref()));
         set(RUST_SRC_PATH, Some(no_library.as_os_str()));
+        // If it cannot be entered, the session does not start, and says why.
+        let _ = std::env::set_current_dir(crate_dir);
         blind
+    }
+
+    /// The directory that is normally the current one.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// What evcxr must set for its own calls of cargo.
@@ -110,6 +121,9 @@ impl Blind {
 
     /// Gives the host a normal environment.
     pub(super) fn clear_for(&self, host: &mut Command) {
+        if let Some(directory) = &self.directory {
+            host.current_dir(directory);
+        }
         for name in EVCXR_DIRS.into_iter().chain([RUST_SRC_PATH]) {
             host.env_remove(name);
         }
@@ -128,6 +142,10 @@ impl Drop for Blind {
         set(CARGO_NET_OFFLINE, self.offline.as_deref());
         let library = self.library.join("core").exists().then_some(self.library.as_os_str());
         set(RUST_SRC_PATH, library);
+        if let Some(directory) = &self.directory {
+            // It may be gone by now, as it may at any other time.
+            let _ = std::env::set_current_dir(directory);
+        }
     }
 }
 

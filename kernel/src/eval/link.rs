@@ -368,7 +368,7 @@ impl Link {
                 display_id,
                 update,
             } => {
-                let (data, metadata) = (mime_bundle(bundle), MimeBundle::new());
+                let (data, metadata) = (self.mime_bundle(bundle), MimeBundle::new());
                 self.emit(cell, |cell| Event::Display {
                     cell,
                     data,
@@ -379,7 +379,7 @@ impl Link {
             }
             ToKernel::Clear { cell, wait } => self.emit(cell, |cell| Event::ClearOutput { cell, wait }),
             ToKernel::Result { cell, bundle } => {
-                let data = mime_bundle(bundle);
+                let data = self.mime_bundle(bundle);
                 self.emit(cell, |cell| Event::Result { cell, data });
             }
             ToKernel::Ask {
@@ -418,12 +418,14 @@ impl Link {
 
     fn stream(&self, cell: Option<u64>, name: StreamName, text: String) {
         let Some(cell) = cell else { return };
-        let text = if name == StreamName::Stderr {
-            self.shared.listings.locate(cell, text)
-        } else {
-            text
-        };
+        let own = (name == StreamName::Stderr).then_some(cell);
+        let text = self.shared.listings.locate(text, own);
         self.emit(cell, |cell| Event::Stream { cell, name, text });
+    }
+
+    fn mime_bundle(&self, bundle: Vec<(String, String)>) -> MimeBundle {
+        let located = bundle.into_iter();
+        mime_bundle(located.map(|(mime, content)| (mime, self.shared.listings.locate(content, None))))
     }
 
     fn emit(&self, cell: u64, event: impl FnOnce(CellId) -> Event) {
@@ -458,9 +460,8 @@ fn send(state: &mut State, message: &ToHost) {
 }
 
 /// Representations as Jupyter wants them: JSON types as values, all others as text.
-fn mime_bundle(bundle: Vec<(String, String)>) -> MimeBundle {
+fn mime_bundle(bundle: impl Iterator<Item = (String, String)>) -> MimeBundle {
     bundle
-        .into_iter()
         .map(|(mime, content)| {
             let is_json = mime == "application/json" || mime.ends_with("+json");
             let value = if is_json {
@@ -484,11 +485,8 @@ mod tests {
             ("application/json", "{\"a\": 1}"),
             ("application/x+json", "no json"),
         ];
-        let data = mime_bundle(
-            bundle
-                .map(|(mime, content)| (mime.to_owned(), content.to_owned()))
-                .to_vec(),
-        );
+        let bundle = bundle.map(|(mime, content)| (mime.to_owned(), content.to_owned()));
+        let data = mime_bundle(bundle.into_iter());
         assert_eq!(data["text/plain"], Value::String("{\"a\": 1}".to_owned()));
         assert_eq!(data["application/json"]["a"], 1);
         assert_eq!(data["application/x+json"], Value::String("no json".to_owned()));

@@ -1,15 +1,18 @@
 //! From places in the source that evcxr generates to places in cells.
 //!
-//! A panic and a crash report say `src/lib.rs:31:9`. evcxr writes the statements and items of cells
-//! into that file as they are, each on lines of its own, and the items of all earlier cells with
-//! them; so a line of it is found in the cells by comparing text. Each cell has its own such file,
-//! and what a process of a cell says is looked up in the file of that cell.
+//! A panic and a crash report say `src/lib.rs@7:31:9` for a place in the file that was generated for cell 7. evcxr writes
+//! the statements and items of cells into that file as they are, each on lines of its own, and the items of all earlier
+//! cells with them; so a line of it is found in the cells by comparing text. What knows nothing of cells, as `dbg!`,
+//! writes `src/lib.rs:31:9`, and is looked up in the file of the cell that wrote it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crabtree_link::GENERATED;
+
 use super::rewrite::{Position, Rewritten, split};
+use super::symbols::{self, Function};
 
 /// A place in a cell as the reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,106 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// What the host says of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said<'a> {
+    /// A place in a generated source.
+    Place(Generated),
+    /// Code of the library that a cell became.
+    Frame { cell: u64, library: &'a str, offset: u64 },
+}
+
+/// A place in a generated source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Generated {
+    /// The cell that the source was generated for, if that is said.
+    cell: Option<u64>,
+    line: usize,
+    column: usize,
+}
+
+impl Said<'_> {
+    /// Reads what `text` begins with, and the length of that.
+    fn parse(text: &str) -> Option<(Said<'_>, usize)> {
+        let mut rest = text.strip_prefix(GENERATED)?;
+        let mut cell = None;
+        if let Some(behind) = rest.strip_prefix('@') {
+            rest = behind;
+            let number = digits(&mut rest, 10)?;
+            cell = Some(number);
+            if let Some(behind) = rest.strip_prefix('+') {
+                let (library, behind) = behind.split_once('+')?;
+                rest = behind;
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+                let offset = digits(&mut rest, 16).filter(|_| library.chars().all(is_name))?;
+                let cell = number;
+                return Some((Said::Frame { cell, library, offset }, text.len() - rest.len()));
+            }
+        }
+        let mut part = || {
+            rest = rest.strip_prefix(':')?;
+            usize::try_from(digits(&mut rest, 10)?).ok()
+        };
+        let (line, column) = (part()?, part()?);
+        Some((Said::Place(Generated { cell, line, column }), text.len() - rest.len()))
+    }
+}
+
+/// Takes the number with which `text` begins.
+fn digits(text: &mut &str, radix: u32) -> Option<u64> {
+    let length = text.find(|c: char| !c.is_digit(radix)).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(length);
+    *text = rest;
+    u64::from_str_radix(digits, radix).ok()
+}
+
+/// A frame, as its reader is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Frame {
+    text: String,
+    /// Whether it is of a function of a cell.
+    is_own: bool,
+}
+
+/// The trace that is being read: a line for each frame, and one that counts those left out.
+#[derive(Debug, Default)]
+struct Trace {
+    /// Where it begins in what was written.
+    start: usize,
+    kept: usize,
+    left_out: usize,
+}
+
+impl Trace {
+    fn frame(&mut self, out: &mut String, line: &str, frame: &Frame) {
+        if self.kept + self.left_out == 0 {
+            self.start = out.len();
+        }
+        if !frame.is_own {
+            self.left_out += 1;
+            return;
+        }
+        self.kept += 1;
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        out.push_str(&format!("{indent}in {}{end}", frame.text));
+    }
+
+    /// A line that is no frame. As in the host, a single function is no trace.
+    fn other(&mut self, out: &mut String, line: &str, located: impl FnOnce(&str) -> String) {
+        let Trace { start, kept, left_out } = std::mem::take(self);
+        let counted = line
+            .trim()
+            .strip_prefix("… ")
+            .and_then(|rest| rest.strip_suffix(" frames of the runtime"));
+        match counted.and_then(|count| count.parse::<usize>().ok()) {
+            Some(_) if kept == 1 || (kept == 0 && left_out > 0) => out.truncate(start),
+            Some(count) if kept > 1 => out.push_str(&line.replace(&count.to_string(), &(count + left_out).to_string())),
+            _ => out.push_str(&located(line)),
+        }
+    }
+}
+
 /// The cells of a session and the files that were generated for them.
 #[derive(Clone, Debug)]
 pub(super) struct Listings {
@@ -41,6 +144,8 @@ struct State {
     cells: Vec<Cell>,
     /// By cell, its generated source.
     listings: HashMap<u64, Arc<Listing>>,
+    /// What was found out about frames, by library and offset.
+    frames: HashMap<(String, u64), Frame>,
 }
 
 #[derive(Debug)]
@@ -88,18 +193,45 @@ impl Listings {
         Some(cell.code.source().to_owned())
     }
 
-    /// Where a place `src/lib.rs:line:column` of a cell's generated source comes from.
-    pub(super) fn find(&self, id: u64, location: &str) -> Option<Place> {
-        let mut parts = location.strip_prefix("src/lib.rs:")?.split(':');
-        let line: usize = parts.next()?.parse().ok()?;
-        let column: usize = parts.next()?.parse().ok()?;
+    /// Where a place in a generated source comes from.
+    pub(super) fn find(&self, place: &str) -> Option<Place> {
+        match Said::parse(place)?.0 {
+            Said::Place(generated) => self.origin(generated.cell?, generated),
+            Said::Frame { .. } => None,
+        }
+    }
+
+    /// What a frame is called, and where it has come to.
+    fn frame(&self, cell: u64, library: &str, offset: u64) -> Option<Frame> {
+        let known = (library.to_owned(), offset);
+        if let Some(frame) = self.state().frames.get(&known) {
+            return Some(frame.clone());
+        }
+        let frame = match symbols::look_up(&self.generated, library, offset)? {
+            Function::Other(text) => Frame { text, is_own: false },
+            Function::Own(function, line, column) => {
+                let generated = Generated {
+                    cell: Some(cell),
+                    line,
+                    column,
+                };
+                let place = self.origin(cell, generated);
+                let text = place.map_or_else(|| function.clone(), |place| format!("{function} at {place}"));
+                Frame { text, is_own: true }
+            }
+        };
+        self.state().frames.insert(known, frame.clone());
+        Some(frame)
+    }
+
+    fn origin(&self, id: u64, Generated { line, column, .. }: Generated) -> Option<Place> {
         let mut state = self.state();
         let listing = self.listing(&mut state, id)?;
         let (cell, start) = (*listing.get(line.checked_sub(1)?)?)?;
         let cell = state.cells.get(cell)?;
         let position = Position {
             line: start.line,
-            column: start.column + column - 1,
+            column: start.column + column.saturating_sub(1),
         };
         Some(Place {
             count: cell.count,
@@ -107,26 +239,48 @@ impl Listings {
         })
     }
 
-    /// Replaces places in a generated source by places in cells, where they can be found.
-    pub(super) fn locate(&self, id: u64, text: String) -> String {
-        if !text.contains("src/lib.rs:") {
+    /// Replaces places in generated sources by places in cells, where they can be found. Those that do not say in which
+    /// source they are count as places in that of `own`, if that is given.
+    pub(super) fn locate(&self, text: String, own: Option<u64>) -> String {
+        if !text.contains(GENERATED) {
             return text;
         }
         let mut located = String::with_capacity(text.len());
-        let mut rest = text.as_str();
-        while let Some(start) = rest.find("src/lib.rs:") {
-            let from = &rest[start..];
-            let tail = &from["src/lib.rs:".len()..];
-            let length = tail
-                .find(|c: char| !c.is_ascii_digit() && c != ':')
-                .unwrap_or(tail.len());
-            let location = from[.."src/lib.rs:".len() + length].trim_end_matches(':');
-            located.push_str(&rest[..start]);
-            match self.find(id, location) {
-                Some(place) => located.push_str(&place.to_string()),
-                None => located.push_str(location),
+        let mut trace = Trace::default();
+        for line in text.split_inclusive('\n') {
+            match self.frame_of_line(line) {
+                Some(frame) => trace.frame(&mut located, line, &frame),
+                None => trace.other(&mut located, line, |line| self.located(line, own)),
             }
-            rest = &from[location.len()..];
+        }
+        located
+    }
+
+    /// The frame in a line of a trace: `in src/lib.rs@…`.
+    fn frame_of_line(&self, line: &str) -> Option<Frame> {
+        let (said, length) = Said::parse(line.trim().strip_prefix("in ")?)?;
+        match said {
+            Said::Frame { cell, library, offset } if length == line.trim().len() - "in ".len() => {
+                self.frame(cell, library, offset)
+            }
+            _ => None,
+        }
+    }
+
+    fn located(&self, text: &str, own: Option<u64>) -> String {
+        let mut located = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(GENERATED) {
+            located.push_str(&rest[..start]);
+            rest = &rest[start..];
+            let found = Said::parse(rest);
+            let length = found.map_or(GENERATED.len(), |(_, length)| length);
+            let place = found.and_then(|(said, _)| match said {
+                Said::Place(generated) => Some(self.origin(generated.cell.or(own)?, generated)?.to_string()),
+                Said::Frame { cell, library, offset } => Some(self.frame(cell, library, offset)?.text),
+            });
+            located.push_str(place.as_deref().unwrap_or(&rest[..length]));
+            rest = &rest[length..];
         }
         located.push_str(rest);
         located
@@ -204,12 +358,63 @@ mod tests {
                 position: Position { line, column },
             })
         };
-        assert_eq!(listings.find(2, "src/lib.rs:3:5"), place(3, 5, 5));
-        assert_eq!(listings.find(2, "src/lib.rs:7:1"), place(1, 12, 6));
-        assert_eq!(listings.find(2, "src/lib.rs:5:1"), None);
+        assert_eq!(listings.find("src/lib.rs@2:3:5"), place(3, 5, 5));
+        assert_eq!(listings.find("src/lib.rs@2:7:1"), place(1, 12, 6));
+        assert_eq!(listings.find("src/lib.rs@2:5:1"), None);
         assert_eq!(
-            listings.locate(2, "at src/lib.rs:3:5\nat src/lib.rs:5:1.".to_owned()),
-            "at cell [5] 3:5\nat src/lib.rs:5:1."
+            listings.find("src/lib.rs@1:3:5"),
+            None,
+            "that cell has no source of its own"
+        );
+        assert_eq!(listings.find("src/lib.rs:3:5"), None);
+        let text = "at src/lib.rs@2:3:5\nat src/lib.rs:3:5 src/lib.rs:5:1. src/lib.rs@2:x";
+        assert_eq!(
+            listings.locate(text.to_owned(), Some(2)),
+            "at cell [5] 3:5\nat cell [5] 3:5 src/lib.rs:5:1. src/lib.rs@2:x"
+        );
+        assert_eq!(
+            listings.locate(text.to_owned(), None),
+            "at cell [5] 3:5\nat src/lib.rs:3:5 src/lib.rs:5:1. src/lib.rs@2:x"
+        );
+    }
+
+    #[test]
+    fn of_a_trace_the_readers_functions_are_kept_and_the_rest_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let listings = listings(&dir, "");
+        for (offset, text, is_own) in [
+            (1, "cook at cell [1] 1:1", true),
+            (2, "core::call", false),
+            (3, "the cell", true),
+        ] {
+            let frame = Frame {
+                text: text.to_owned(),
+                is_own,
+            };
+            listings
+                .state()
+                .frames
+                .insert(("libcode_1.so".to_owned(), offset), frame);
+        }
+        let check = |offsets: &[u64], expected: &str| {
+            let lines = offsets
+                .iter()
+                .map(|offset| format!("    in src/lib.rs@1+libcode_1.so+{offset:x}\n"));
+            let text = format!(
+                "** no\n{}    … 20 frames of the runtime\nState: 1\n",
+                lines.collect::<String>()
+            );
+            assert_eq!(listings.locate(text, None), format!("** no\n{expected}State: 1\n"));
+        };
+        check(
+            &[2, 1, 2, 3],
+            "    in cook at cell [1] 1:1\n    in the cell\n    … 22 frames of the runtime\n",
+        );
+        check(&[2, 3, 2], "");
+        check(&[2], "");
+        assert_eq!(
+            listings.locate("  1:  0x7 - src/lib.rs@1+libcode_1.so+2".to_owned(), None),
+            "  1:  0x7 - core::call"
         );
     }
 }

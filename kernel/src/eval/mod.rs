@@ -13,8 +13,8 @@
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
 //! - [`assist`]: completion and inspection, while a cell compiles or runs.
-//! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell; [`mistakes`] is what is
-//!   added where notebooks differ from other programs.
+//! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell, frames of backtraces with
+//!   the help of [`symbols`]; [`mistakes`] is what is added where notebooks differ from other programs.
 //! - [`building`], [`interrupt`]: telling what is compiled, and stopping the compiler.
 
 mod assist;
@@ -31,6 +31,7 @@ mod report;
 mod rewrite;
 mod session;
 mod subshell;
+mod symbols;
 
 use std::path::PathBuf;
 use std::process::Child;

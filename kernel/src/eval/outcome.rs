@@ -7,15 +7,22 @@ use super::{CellError, Outcome, report};
 
 /// The outcome of a cell whose code came to its end.
 /// `lost` are the variables that went with it.
-pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings, lost: &[String]) -> Outcome {
+pub(super) fn of_cell(end: CellEnd, listings: &Listings, lost: &[String]) -> Outcome {
+    let located = |text| listings.locate(text, None);
     match end {
         CellEnd::Done => Outcome::Ok,
         CellEnd::Failed { type_name, text } => {
+            let text = located(text);
             let traceback = report::at_place(&type_name, &text, None);
             error(&type_name, text, traceback)
         }
-        CellEnd::Panicked { message, location, .. } => {
-            let place = location.as_deref().and_then(|location| listings.find(cell, location));
+        CellEnd::Panicked {
+            message,
+            location,
+            backtrace,
+        } => {
+            let message = located(message);
+            let place = location.as_deref().and_then(|location| listings.find(location));
             let source = place.and_then(|place| listings.source(place.count));
             let known = place
                 .zip(source.as_deref())
@@ -24,14 +31,16 @@ pub(super) fn of_cell(end: CellEnd, cell: u64, listings: &Listings, lost: &[Stri
             if let Some(location) = location.filter(|_| known.is_none()) {
                 traceback.push(format!(" --> {location}"));
             }
+            traceback.extend(located(backtrace).lines().map(str::to_owned));
             error("panic", message, traceback)
         }
         CellEnd::Exited { reason } => {
+            let reason = located(reason);
             let text = format!("the cell exited: {reason}");
             error("exit", reason, report::at_place("exit", &text, None))
         }
         CellEnd::Killed(replaced) => {
-            let text = describe(&replaced);
+            let text = located(describe(&replaced));
             let traceback = report::at_place("exit signal", &text, None);
             error("ExitSignal", text, traceback)
         }
@@ -106,17 +115,7 @@ fn describe(replaced: &Replaced) -> String {
         reason,
         successor,
     } = replaced;
-    let reason = without_generated_place(reason);
     format!("the evaluator {evaluator} was ended by an exit signal: {reason}; {successor} takes over")
-}
-
-/// A reason without the place of a panic in generated code, which tells a reader nothing. It may be the code of any
-/// cell; the crash report, which appears below the cell of the process, has the place in the reader's words.
-fn without_generated_place(reason: &str) -> &str {
-    match reason.rsplit_once(" at src/lib.rs:") {
-        Some((text, place)) if place.chars().all(|c| c.is_ascii_digit() || c == ':') => text,
-        _ => reason,
-    }
 }
 
 /// What became of a host, from evcxr's words about it.

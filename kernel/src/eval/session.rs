@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use crabtree_link::{CellEnd, LINK_ENV, SUBSHELL_ENV};
+use crabtree_link::{BACKTRACE_ENV, CellEnd, GENERATED, LINK_ENV, SUBSHELL_ENV};
 use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -35,6 +35,13 @@ Ok::<(), ()>(())?;
 /// Code whose completion makes rust-analyzer learn the standard library.
 const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
 
+/// Where evcxr, on its own, is told by its users what to do.
+const CONFIGURATION: &str = "evcxr.toml";
+
+/// What is said of it.
+const NOT_READ: &str = "evcxr.toml is not read: a notebook says itself what it needs, with `:dep` and `:opt`, and so runs \
+    everywhere\n";
+
 /// Where the host's loader looks for libraries. evcxr moves what it loads away from where it was
 /// linked, so that the relative paths in it are wrong.
 const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
@@ -62,6 +69,8 @@ pub(super) struct Session {
     assist: Assist,
     packages: Packages,
     events: UnboundedSender<Event>,
+    /// What the reader of the first cell is to be told.
+    notes: Vec<String>,
     /// Whether rust-analyzer knows the standard library and the dependencies.
     sees: bool,
     role: Role,
@@ -83,7 +92,7 @@ impl Session {
         inherited: &Inherited,
     ) -> Result<Session> {
         let dir = prepared.session()?;
-        let generated = dir.crate_dir().join("src/lib.rs");
+        let generated = dir.crate_dir().join(GENERATED);
         let listings = match &inherited.listings {
             Some(listings) => listings.beside(generated),
             None => Listings::new(generated),
@@ -94,11 +103,15 @@ impl Session {
         let blind = Blind::new(&dir.crate_dir(), &prepared.no_library(), &prepared.library());
         let mut for_cargo = blind.for_cargo();
         let mut host = Command::new(&program);
+        let configured = blind.directory().map(|directory| directory.join(CONFIGURATION));
         blind.clear_for(&mut host);
         let libraries = prepared.library_path(&dir, std::env::var_os(LIBRARY_PATH))?;
         let number = match &role {
             Role::Main(_) => {
                 host.env(LINK_ENV, dir.socket()).env(LIBRARY_PATH, libraries);
+                if let Some(wanted) = std::env::var_os("RUST_BACKTRACE") {
+                    host.env(BACKTRACE_ENV, wanted);
+                }
                 None
             }
             Role::Subshell(number, main) => {
@@ -140,6 +153,11 @@ impl Session {
             assist,
             packages,
             events,
+            notes: configured
+                .filter(|file| file.exists())
+                .map(|_| NOT_READ.to_owned())
+                .into_iter()
+                .collect(),
             sees: false,
             role,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
@@ -210,7 +228,7 @@ impl Session {
         if let Some(replaced) = self.link.begin(id, job.notebook_cell.as_deref()) {
             notes.push(outcome::evaluator_died_before(&replaced));
         }
-        for note in notes {
+        for note in std::mem::take(&mut self.notes).into_iter().chain(notes) {
             self.link.print(StreamName::Stderr, note);
         }
 
@@ -263,7 +281,7 @@ impl Session {
                     CellEnd::Abandoned => self.forget(&variables, code.source()),
                     _ => Vec::new(),
                 };
-                outcome::of_cell(end, id, &self.listings, &lost)
+                outcome::of_cell(end, &self.listings, &lost)
             }
             Err(Error::SubprocessTerminated(_)) if self.is_subshell() => outcome::subshell_died(),
             Err(Error::SubprocessTerminated(status)) => {

@@ -93,8 +93,16 @@ pub struct Execution {
 impl Kernel {
     /// Starts a kernel and connects to it; returns when its publications arrive.
     pub async fn start() -> Kernel {
+        Kernel::start_with(&[], &[]).await
+    }
+
+    /// Starts a kernel in whose environment, and in whose directory, there is more.
+    pub async fn start_with(environment: &[(&str, &str)], files: &[(&str, &str)]) -> Kernel {
         prepare();
         let directory = tempfile::tempdir().unwrap();
+        for (name, contents) in files {
+            std::fs::write(directory.path().join(name), contents).unwrap();
+        }
         let key = uuid::Uuid::new_v4().to_string();
         let connection = json!({
             "transport": "ipc", "ip": directory.path().join("k"), "key": key, "signature_scheme": "hmac-sha256",
@@ -107,6 +115,8 @@ impl Kernel {
             .env("CRABTREE_CACHE_DIR", cache())
             .env("CRABTREE_HISTORY", directory.path().join("history.sqlite"))
             .env("JPY_PARENT_PID", std::process::id().to_string())
+            .env_remove("RUST_BACKTRACE")
+            .envs(environment.iter().copied())
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .kill_on_drop(true)

@@ -13,6 +13,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as crabtree;
 
+mod code;
 mod evaluator;
 mod harness;
 mod host;
@@ -26,6 +27,7 @@ pub use runtime::*;
 pub mod __cell {
     pub use crate::evaluator::{CellOutcome, Runtime, check, failed};
     pub use crate::harness::{Test, TestOutcome, run_tests};
+    pub use crate::host::ShowingValue;
     pub use crate::show::*;
     pub use ::runtime;
     pub use ::tokio;

@@ -55,8 +55,15 @@ macro_rules! __show {
                 #[allow(unused_imports)]
                 use $crate::__cell::{
                     AsDebug as _, AsFuture as _, AsIterator as _, AsNothing as _, AsRich as _, AsTypeName as _,
+                    Displayed as _, Undisplayed as _,
                 };
-                (&&&&&&$crate::__cell::Shown(value)).show()
+                let displayed = {
+                    let _showing = $crate::__cell::ShowingValue::new();
+                    #[allow(unused_mut)]
+                    let mut value = value;
+                    value.evcxr_display()
+                };
+                displayed.otherwise(|| (&&&&&&$crate::__cell::Shown(value)).show())
             }
         }
     };

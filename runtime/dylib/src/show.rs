@@ -1,8 +1,10 @@
 //! How the value of a cell's last expression is shown.
 //!
-//! By the first of these that the value's type allows: not at all (it is `()`), its own [`Render`], as a future or an
-//! iterator that did not run, `Debug`, the name of its type. The choice is made at compile time by autoref: method lookup
-//! tries the type with the most references first, so each way is a trait for one reference less than the way before it.
+//! By the first of these that the value's type allows: its own `evcxr_display`, a method that prints contents for evcxr; not
+//! at all (it is `()`), its own [`Render`], as a future or an iterator that did not run, `Debug`, the name of its type. The
+//! choice is made at compile time by autoref: method lookup tries the type with the most references first, so each way is
+//! a trait for one reference less than the way before it. It tries a mutable reference last, and so finds the method of
+//! [`Undisplayed`] where there is no other one of that name.
 
 use std::fmt::Debug;
 use std::future::IntoFuture;
@@ -11,6 +13,35 @@ use runtime::__private::{readable, short_type_name};
 use runtime::kino::{Bundle, Render};
 
 use crate::host::Host;
+
+/// Values without a method `evcxr_display`.
+pub trait Undisplayed {
+    /// Says that there is none.
+    fn evcxr_display(&mut self) -> NotDisplayed {
+        NotDisplayed
+    }
+}
+
+impl<T: ?Sized> Undisplayed for &T {}
+
+/// A value has no method `evcxr_display`.
+#[derive(Debug)]
+pub struct NotDisplayed;
+
+impl NotDisplayed {
+    /// Shows the value in another way.
+    pub fn otherwise(self, show: impl FnOnce()) {
+        show();
+    }
+}
+
+/// What a method `evcxr_display` returned: the value has been shown.
+pub trait Displayed: Sized {
+    /// Does nothing.
+    fn otherwise(self, _show: impl FnOnce()) {}
+}
+
+impl<T> Displayed for T {}
 
 /// A value that is to be shown.
 pub struct Shown<'a, T: ?Sized>(pub &'a T);

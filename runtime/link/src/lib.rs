@@ -11,7 +11,8 @@
 //!
 //! ```text
 //! kernel                         host
-//!   Begin{cell}        ──────▶     a new device becomes the evaluator's group leader
+//!   Begin{cell}        ──────▶     a new device becomes the evaluator's group leader; children that the cell has from
+//!                                  before end
 //!                      ◀──────   Begun{cell}
 //!   (evcxr compiles and has the host run the cell)
 //!                      ◀──────   Output, Display, Clear, Result …
@@ -42,9 +43,11 @@ pub mod barrier;
 mod comm;
 pub mod frame;
 mod message;
+mod place;
 
 pub use comm::{Comm, Payload};
 pub use message::{Answer, CellEnd, Opening, Replaced, Stream, ToHost, ToKernel};
+pub use place::{GENERATED, frame_of, place};
 
 /// The environment variable that tells a host where its kernel listens.
 pub const LINK_ENV: &str = "CRABTREE_LINK";
@@ -55,3 +58,6 @@ pub const SUBSHELL_ENV: &str = "CRABTREE_SUBSHELL";
 /// How much output may be on its way from a host to the front end, by [weight](ToKernel::weight), before those who
 /// show more have to wait.
 pub const WINDOW: usize = 4 << 20;
+
+/// The environment variable that tells a host what `RUST_BACKTRACE` is for its kernel. evcxr overrides the variable itself.
+pub const BACKTRACE_ENV: &str = "CRABTREE_BACKTRACE";

@@ -196,7 +196,7 @@ pub enum CellEnd {
         message: String,
         /// `file:line:column`, where known.
         location: Option<String>,
-        /// The stack, where one was taken.
+        /// The functions of the reader on the stack, a line for each, or the whole stack; empty where none was taken.
         backtrace: String,
     },
     /// It called `exit`.

@@ -15,8 +15,8 @@ struct ChildrenOf(Pid);
 /// again. What is only spawned lives until it is told to end.
 ///
 /// It is started by a [dynamic supervisor](crate::dynamic_supervisor) of the cell, which restarts it as its specification
-/// says, 3 times within 5 seconds. The children of a cell are stopped, and have ended, before the cell's code begins
-/// again; so they can have the same names. A front end tells which cell it runs by a `cellId`, as JupyterLab does. Where
+/// says, 3 times within 5 seconds. The children of a cell are stopped, and have ended, before the cell is compiled again;
+/// so they can have the same names, and are gone also when it does not compile. A front end tells which cell it runs by a `cellId`, as JupyterLab does. Where
 /// none is told, and outside of a notebook, nothing ends such processes but an exit signal, or the end of the program.
 ///
 /// ```

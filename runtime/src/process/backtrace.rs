@@ -9,10 +9,10 @@
 
 use super::call::{self, Origin};
 use super::current::{self, Current, How, enter};
+use super::stack::{Frame, Stack};
 use crate::node::node;
 use crate::pid::Pid;
 use parking_lot::Mutex;
-use std::backtrace::Backtrace as Stack;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -26,16 +26,6 @@ use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 pub struct Backtrace {
     pid: Pid,
     stacks: Arc<[Stack]>,
-}
-
-/// A function that waits for the one before it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Frame {
-    /// Its path.
-    pub function: String,
-    /// `file:line:column` of the place it has come to, if it is known.
-    pub place: Option<String>,
 }
 
 /// Finds out where a process waits; `None` when it is not alive.
@@ -66,7 +56,7 @@ pub struct Frame {
 pub async fn backtrace(pid: impl Into<Pid>) -> Option<Backtrace> {
     let pid = pid.into();
     if current::get().is_some_and(|process| process.pid == pid) {
-        let stacks = [Stack::force_capture()].into();
+        let stacks = [Stack::capture()].into();
         return Some(Backtrace { pid, stacks });
     }
     // A device of the node, which nobody polls.
@@ -92,7 +82,7 @@ impl Backtrace {
     /// For each thing that it waits for, the functions that do, the innermost first. Those of the language and of the runtime
     /// are left out.
     pub fn stacks(&self) -> Vec<Vec<Frame>> {
-        self.stacks.iter().map(|stack| frames(&stack.to_string())).collect()
+        self.stacks.iter().map(Stack::frames).collect()
     }
 }
 
@@ -119,44 +109,6 @@ impl fmt::Debug for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Reads the frames of interest out of the text that a stack prints as.
-fn frames(text: &str) -> Vec<Frame> {
-    let mut frames: Vec<Frame> = Vec::new();
-    for line in text.lines().map(str::trim_start) {
-        if let Some(place) = line.strip_prefix("at ") {
-            if let Some(frame) = frames.last_mut() {
-                frame.place = Some(place.to_owned());
-            }
-        } else if let Some((number, function)) = line.split_once(": ")
-            && number.parse::<u32>().is_ok()
-        {
-            if function.contains("process::backtrace::poll_in") || function.contains("task::Task::step") {
-                break;
-            }
-            let function = function.to_owned();
-            frames.push(Frame { function, place: None });
-        }
-    }
-    frames.retain(|frame| is_of_interest(&frame.function));
-    frames
-}
-
-fn is_of_interest(function: &str) -> bool {
-    // What is exported under a shorter path than its own goes by that one in some tools, as Miri.
-    const SKIPPED: [&str; 7] = [
-        "core::",
-        "std::",
-        "alloc::",
-        "tokio::",
-        "crabtree::process::",
-        "crabtree::__private::",
-        "__rust",
-    ];
-    // Of `<Type as Trait>::method` the type counts.
-    let path = function.trim_start_matches('<');
-    !SKIPPED.iter().any(|skipped| path.starts_with(skipped)) && !path.contains(" as crabtree::process::")
 }
 
 /// Those who want to know where the process waits.
@@ -234,7 +186,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: the waker owns an `Arc` that is `data` (invariant 1), and goes on owning it.
     let witness = ManuallyDrop::new(unsafe { Arc::from_raw(data.cast::<Witness>()) });
     if let Some(seen) = &mut *witness.seen.lock() {
-        seen.push(Stack::force_capture());
+        seen.push(Stack::capture());
     }
     RawWaker::new(Arc::into_raw(Arc::clone(&witness)).cast(), &VTABLE)
 }
@@ -264,22 +216,6 @@ unsafe fn drop_waker(data: *const ()) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_frames_of_a_stack_are_those_of_the_users_functions() {
-        let text = "   0: std::backtrace::Backtrace::force_capture
-             at /rustc/std.rs:1:2
-   1: <core::future::poll_fn::PollFn<F> as core::future::future::Future>::poll
-   2: kitchen::cook::{{closure}}
-             at src/kitchen.rs:7:9
-   3: crabtree::process::backtrace::poll_in
-   4: kitchen::main";
-        let cook = Frame {
-            function: "kitchen::cook::{{closure}}".into(),
-            place: Some("src/kitchen.rs:7:9".into()),
-        };
-        assert_eq!(frames(text), [cook]);
-    }
 
     #[test]
     fn a_witness_sees_clones_while_somebody_wants_to_know_and_wakes_always() {

@@ -1,13 +1,14 @@
 //! Where processes come from, and where they wait: places in the source.
 
+use super::stack::place_of;
 use std::any::type_name;
 use std::fmt;
 use std::panic::Location;
 
 /// A place in the source: `file:line:column`.
 ///
-/// In a notebook it is a place in the code that the cell became. One in this crate is shown as `crabtree/src/…`,
-/// wherever its sources were when it was compiled.
+/// In a notebook [`file`](Place::file) and [`line`](Place::line) are those of the code that the cell became. A place in this
+/// crate is shown as `crabtree/src/…`, wherever its sources were when it was compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place(&'static Location<'static>);
 
@@ -34,7 +35,7 @@ impl fmt::Display for Place {
         let sources = file!().trim_end_matches("process/origin.rs");
         match self.file().strip_prefix(sources) {
             Some(file) => write!(f, "crabtree/src/{file}:{}:{}", self.0.line(), self.0.column()),
-            None => fmt::Display::fmt(self.0, f),
+            None => f.write_str(&place_of(self.0)),
         }
     }
 }

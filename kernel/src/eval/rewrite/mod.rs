@@ -158,6 +158,10 @@ fn refusal(name: &str) -> Option<&'static str> {
         ":efmt" => "an error that ends a cell is shown by `Debug`",
         ":types" => "`:type NAME` tells the type of a variable, `:vars` those of all",
         ":preserve_vars_on_panic" => "a panic always leaves the variables that were not moved into the cell",
+        ":load_config" => {
+            "`evcxr.toml`, `init.evcxr` and `prelude.rs` are not read: a notebook says itself what it needs, and so runs everywhere"
+        }
+
         ":toolchain" => {
             "cells are compiled by the toolchain that the runtime was built with; `crabtree doctor` tells which"
         }

@@ -18,11 +18,11 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crabtree_link::{CellEnd, ToKernel};
 use runtime::__private::short_type_name;
-use runtime::{process, supervisor};
+use runtime::process;
 
 use crate::host::Host;
 pub(crate) use keeper::Evaluator;
@@ -54,15 +54,17 @@ impl Runtime {
         F: Future,
         F::Output: CellOutcome,
     {
+        let poll: fn(Pin<&mut F>, &mut Context<'_>) -> Poll<F::Output> = F::poll;
         let mut output = None;
         let slot = &mut output;
         // From here on the type of the future does not matter, so that a cell compiles little.
-        evaluate(Box::pin(async move {
+        let future = Box::pin(async move {
             let given = future.await;
             let failed = given.is_failure();
             *slot = Some(given);
             failed
-        }));
+        });
+        evaluate(future, poll as usize);
         output.expect("a cell that gives nothing unwinds")
     }
 }
@@ -73,10 +75,11 @@ type CellFuture<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
 /// How a cell ended, and what it unwinds with.
 type Ended = (CellEnd, Option<Box<dyn Any + Send>>);
 
-fn evaluate(future: CellFuture<'_>) {
+/// Runs the future of the running cell; `address` is that of some of its code.
+fn evaluate(future: CellFuture<'_>, address: usize) {
     let host = Host::get();
     let cell = host.running_cell();
-    host.code_begins(cell);
+    host.code_begins(cell, address);
     let ended = host.cells().run(cell, || run(host, cell, future));
     host.code_ended();
     let (end, unwinding) = ended.unwrap_or_else(|| {
@@ -86,14 +89,6 @@ fn evaluate(future: CellFuture<'_>) {
     host.send(&ToKernel::Outcome { cell, end });
     if let Some(payload) = unwinding {
         resume_unwind(payload);
-    }
-}
-
-/// Ends the children that the cell started when it ran before.
-async fn end_children() {
-    for supervisor in Host::get().take_children() {
-        // It may have ended by itself, and then there is nothing to end.
-        let _ = supervisor::stop(supervisor).await;
     }
 }
 
@@ -143,10 +138,7 @@ fn run(host: &'static Host, cell: u64, mut future: CellFuture<'_>) -> Ended {
 async fn drive(host: &'static Host, cell: u64, future: Pin<&mut (dyn Future<Output = bool> + '_)>) -> Ended {
     let mut loan = host.evaluator().borrow().await;
     let ended = {
-        let mut driven = pin!(loan.attached().drive(async {
-            end_children().await;
-            future.await
-        }));
+        let mut driven = pin!(loan.attached().drive(future));
         let guarded = poll_fn(
             |context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
                 Ok(Poll::Pending) => Poll::Pending,

@@ -9,6 +9,7 @@ use runtime::io::{Cut, Device, Display, Get, Getting, Stream};
 use runtime::kino::{Bundle, comm};
 
 use super::Host;
+use super::contents::{Contents, Part, of_value};
 
 /// Sends what processes write to the kernel, under one cell's number.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct CellDevice {
     notebook_cell: Option<String>,
     /// What the user typed and nobody has read.
     rest: Arc<Mutex<Vec<u8>>>,
+    contents: Contents,
 }
 
 impl CellDevice {
@@ -29,7 +31,13 @@ impl CellDevice {
             cell,
             notebook_cell,
             rest: Arc::default(),
+            contents: Contents::default(),
         }
+    }
+
+    fn print(&self, stream: crabtree_link::Stream, text: String) {
+        let cell = self.cell;
+        self.host.show(&ToKernel::Output { cell, stream, text });
     }
 }
 
@@ -39,11 +47,24 @@ impl Device for CellDevice {
             Stream::Stdout => crabtree_link::Stream::Stdout,
             Stream::Stderr => crabtree_link::Stream::Stderr,
         };
-        self.host.show(&ToKernel::Output {
-            cell: self.cell,
-            stream,
-            text: text.to_owned(),
-        });
+        let is_stdout = stream == crabtree_link::Stream::Stdout;
+        let Some(parts) = is_stdout.then(|| self.contents.take(text)).flatten() else {
+            return self.print(stream, text.to_owned());
+        };
+        for part in parts {
+            match part {
+                Part::Text(text) => self.print(stream, text),
+                Part::Content(mime, content) => {
+                    if let Err(bundle) = of_value(mime, content) {
+                        self.display(Display {
+                            bundle,
+                            display_id: None,
+                            update: false,
+                        });
+                    }
+                }
+            }
+        }
     }
 
     fn display(&self, display: Display) {

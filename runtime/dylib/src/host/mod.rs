@@ -5,6 +5,7 @@
 
 mod capture;
 mod comms;
+mod contents;
 mod device;
 mod filter;
 mod pace;
@@ -25,19 +26,21 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
-use crabtree_link::{Answer, LINK_ENV, Opening, ToHost, ToKernel, barrier, frame};
+use crabtree_link::{Answer, BACKTRACE_ENV, LINK_ENV, Opening, ToHost, ToKernel, barrier, frame};
 use runtime::kino::Bundle;
-use runtime::{Pid, io as process_io, process};
+use runtime::{Pid, io as process_io, process, supervisor};
 use tokio::sync::{Notify, oneshot};
 
+use crate::code::CellCode;
 use crate::evaluator::{self, CellThread, Evaluator};
 use capture::Capture;
 use comms::Comms;
+pub use contents::ShowingValue;
 use device::CellDevice;
 use pace::Pace;
 use questions::Questions;
 pub(crate) use runtime::__private::OwnThread;
-use runtime::__private::retire;
+use runtime::__private::{name_code_by, retire};
 use stdin::Stdin;
 use subshell::Entrance;
 
@@ -80,6 +83,8 @@ enum Streams {
         stdin: Stdin,
         comms: Comms,
         entrance: Entrance,
+        /// Of all shells: which code came from which cell.
+        code: CellCode,
     },
     /// Who writes past the runtime writes to the main shell, so this standard error has nothing but marks.
     Subshell {
@@ -95,8 +100,6 @@ struct State {
     cell: Option<u64>,
     /// Its device.
     device: Option<Pid>,
-    /// What the front end calls it.
-    notebook_cell: Option<String>,
     /// Cells that are to be interrupted.
     interrupted: HashSet<u64>,
     /// Supervisors of processes that end when their cell is run again.
@@ -114,9 +117,14 @@ impl Host {
             let text = format!("{LINK_ENV} is not set: this library runs inside a Crabtree kernel only");
             io::Error::new(io::ErrorKind::NotFound, text)
         })?;
+        want_backtraces();
         let (host, link, commands) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
-        if let Streams::Process { capture, stdin, .. } = &host.streams {
+        if let Streams::Process {
+            capture, stdin, code, ..
+        } = &host.streams
+        {
+            name_code_by(code);
             capture.start(|text| host.captured(text), |line| host.is_for_subshell(line))?;
             stdin.start(host, commands)?;
         }
@@ -189,6 +197,7 @@ impl Host {
             stdin,
             comms: Comms::default(),
             entrance: Entrance::default(),
+            code: CellCode::default(),
         };
         Ok((Host::new(link, streams), reader, commands))
     }
@@ -230,8 +239,11 @@ impl Host {
         }
     }
 
-    /// The code of a cell begins.
-    pub(crate) fn code_begins(&'static self, cell: u64) {
+    /// The code of a cell begins; that at `address` is part of it.
+    pub(crate) fn code_begins(&'static self, cell: u64, address: usize) {
+        if let Streams::Process { code, .. } = &Host::main().streams {
+            code.belongs_to(address, cell);
+        }
         if let Streams::Process { stdin, .. } = &self.streams {
             stdin.begin(cell);
         }
@@ -246,18 +258,6 @@ impl Host {
             .entry(notebook_cell.to_owned())
             .or_default()
             .push(supervisor);
-    }
-
-    /// The supervisors of those children that the running cell has from when it ran before; they are not kept.
-    pub(crate) fn take_children(&self) -> Vec<Pid> {
-        let mut state = self.state();
-        let State {
-            notebook_cell,
-            children,
-            ..
-        } = &mut *state;
-        let cell = notebook_cell.as_ref();
-        cell.and_then(|cell| children.remove(cell)).unwrap_or_default()
     }
 
     /// The code of a cell has ended.
@@ -429,14 +429,47 @@ impl Host {
         let mut state = self.state();
         state.cell = Some(cell);
         let before = state.device.replace(device);
-        state.notebook_cell = notebook_cell;
         state.interrupted.retain(|&other| other >= cell);
+        let children = notebook_cell.and_then(|cell| state.children.remove(&cell));
         drop(state);
         if let Some(device) = before {
             // Late output still comes by its pid; a process for each cell that ever ran would only be in the way.
             retire(device);
         }
         self.begun.notify_all();
-        self.send(&ToKernel::Begun { cell, replaced });
+        let begun = ToKernel::Begun { cell, replaced };
+        match children {
+            None => self.send(&begun),
+            // An interrupt must find this thread free.
+            Some(children) => runtime::block_on(async move {
+                drop(tokio::spawn(async move {
+                    self.end(children, cell).await;
+                    self.send(&begun);
+                }));
+            }),
+        }
+    }
+
+    /// Ends the supervisors of children that a cell has from when it ran before, or has given up on it when the cell is
+    /// interrupted.
+    async fn end(&self, children: Vec<Pid>, cell: u64) {
+        let ended = async {
+            for supervisor in children {
+                // It may have ended by itself, and then there is nothing to end.
+                let _ = supervisor::stop(supervisor).await;
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = self.interrupted(cell) => {}
+        }
+    }
+}
+
+/// Has panics noted with their stacks, unless the user said otherwise of the kernel.
+fn want_backtraces() {
+    if let Some(wanted) = std::env::var_os(BACKTRACE_ENV) {
+        // SAFETY: this process has no other thread yet.
+        unsafe { std::env::set_var("RUST_BACKTRACE", wanted) };
     }
 }
