@@ -122,8 +122,14 @@ fn what_is_not_signed_with_the_key_is_dropped_and_the_kernel_goes_on() {
             kernel
                 .send_frames(channel, vec![bytes::Bytes::from_static(b"<IDS|MSG>")])
                 .await;
+            for frames in kernel.nonsense() {
+                kernel.send_frames(channel, frames).await;
+            }
             // The next reply on the channel is the one to this, and the kernel is there to give it.
-            kernel.ask(channel, "kernel_info_request", json!({})).await;
+            let request = kernel.send(channel, "kernel_info_request", json!({})).await;
+            let reply = kernel.reply(channel).await;
+            assert_eq!(reply.parent.as_deref(), Some(request.as_str()), "{reply:?}");
+            assert!(kernel.bracket(&request).await.is_empty());
         }
     });
 }

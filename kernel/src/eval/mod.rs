@@ -21,6 +21,8 @@ mod assist;
 mod building;
 mod environment;
 mod event;
+#[cfg(test)]
+mod fuzz;
 mod interrupt;
 mod link;
 mod locate;

@@ -4,6 +4,7 @@ use console::Style;
 use evcxr::CompilationError;
 
 use super::CellError;
+use super::assist::without_versions;
 use super::mistakes::{self, Fates, Mistake};
 use super::rewrite::{Position, Rewritten};
 
@@ -37,7 +38,7 @@ pub(super) fn compile_errors(
     }
     let evalue = match (first.code(), mistake(first, code)) {
         (_, Some(mistake)) => mistake.message,
-        (Some(code), None) => format!("{} [{code}]", first.message()),
+        (Some(code), None) => format!("{} [{code}]", message(first)),
         (None, None) => message(first),
     };
     Some(CellError {
@@ -51,7 +52,7 @@ pub(super) fn compile_errors(
 fn message(error: &CompilationError) -> String {
     let said = error.message();
     if !error.json.is_null() {
-        return said;
+        return without_versions(&said);
     }
     if let Some(command) = said.strip_prefix("Unrecognised command ") {
         return format!("there is no command `{command}`; `:help` tells of all");
@@ -120,7 +121,7 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: 
         let label = if message.label.ends_with(&error.message()) {
             String::new()
         } else {
-            message.label.clone()
+            without_versions(&message.label)
         };
         marks.push(Mark {
             from,
@@ -143,7 +144,7 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: 
 }
 
 fn advised(level: &str, text: &str) -> Vec<String> {
-    let text = without_generated_places(text);
+    let text = without_versions(&without_generated_places(text));
     let mut parts = text.lines();
     let label = bold().apply_to(format!("{level}:"));
     let first = format!(

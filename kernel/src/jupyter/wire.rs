@@ -154,6 +154,8 @@ fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::jupyter::message::{Content, Header};
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
     use serde_json::json;
 
     fn message() -> Message {
@@ -223,6 +225,59 @@ mod tests {
         frames[4] = Bytes::from_static(b"no json");
         let error = decode(frames, &unsigned).unwrap_err().to_string();
         assert!(error.starts_with("its header cannot be read"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 1000,
+            rng_seed: RngSeed::Fixed(0x5eed),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn what_was_changed_on_the_way_is_refused(
+            changes in prop::collection::vec((0..9_usize, 0..5_u8, any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let signer = Signer::new("secret");
+            let sent = encode(&message(), &signer);
+            let mut frames = sent.clone();
+            for (frame, kind, at, byte) in changes {
+                let frame = frame.min(frames.len());
+                let bytes = frames.get(frame).map_or_else(Vec::new, |bytes| bytes.to_vec());
+                match kind {
+                    0 => drop(frames.drain(frame..frame.saturating_add(1).min(frames.len()))),
+                    1 => frames.insert(frame, Bytes::from(vec![byte; usize::from(byte)])),
+                    2 => frames.truncate(frame),
+                    _ if bytes.is_empty() => {}
+                    3 => frames[frame] = Bytes::from(bytes[..at.index(bytes.len())].to_vec()),
+                    _ => {
+                        let mut bytes = bytes;
+                        let at = at.index(bytes.len());
+                        bytes[at] = byte;
+                        frames[frame] = Bytes::from(bytes);
+                    }
+                }
+            }
+            // Identities and buffers are not signed; all else must be as it was.
+            if let Ok(message) = decode(frames, &signer) {
+                let sent = decode(sent, &signer).unwrap();
+                prop_assert_eq!(&message.header, &sent.header);
+                prop_assert_eq!(&message.content, &sent.content);
+                prop_assert_eq!(&message.metadata, &sent.metadata);
+            }
+        }
+
+        #[test]
+        fn what_is_signed_and_no_message_is_refused_with_the_reason(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 4),
+        ) {
+            let signer = Signer::new("secret");
+            let signed: Vec<Bytes> = frames.into_iter().map(Bytes::from).collect();
+            let mut all = vec![Bytes::from_static(DELIMITER), Bytes::from(signer.sign(&signed))];
+            all.extend(signed);
+            prop_assert!(matches!(decode(all, &signer), Err(WireError::BadFrame(..))));
+        }
     }
 
     #[test]

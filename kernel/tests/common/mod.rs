@@ -185,6 +185,11 @@ impl Kernel {
             .unwrap();
     }
 
+    /// Frames that are signed with the kernel's key and are no message, and others that are none either.
+    pub fn nonsense(&self) -> Vec<Vec<bytes::Bytes>> {
+        wire::nonsense(&self.key)
+    }
+
     /// Sends an execute request and returns its id.
     pub async fn send_code(&mut self, code: &str) -> String {
         self.send(Shell, "execute_request", execute_content(code)).await

@@ -102,6 +102,34 @@ pub fn decode(frames: Vec<Bytes>, key: &str) -> Message {
     }
 }
 
+/// What is signed as a message is, and is none.
+pub fn nonsense(key: &str) -> Vec<Vec<Bytes>> {
+    let header =
+        r#"{"msg_id": "1", "msg_type": "kernel_info_request", "session": "s", "username": "u", "version": "5.4"}"#;
+    let deep = "[".repeat(100_000);
+    let contents: [(&[u8], &[u8]); 6] = [
+        (b"\xff\xfe", b"{}"),
+        (header.as_bytes(), b"{\"code\": \"\xff\"}"),
+        (header.as_bytes(), deep.as_bytes()),
+        (header.as_bytes(), b"{\"code\": "),
+        (b"{}", b"{}"),
+        (b"[1, 2]", b"null"),
+    ];
+    let signed = contents.map(|(header, content)| {
+        let frames = [header, b"{}", b"{}", content].map(Bytes::copy_from_slice);
+        let mut all = vec![Bytes::from_static(b"<IDS|MSG>"), Bytes::from(sign(&frames, key))];
+        all.extend(frames);
+        all
+    });
+    let giant = vec![Bytes::from_static(b"<IDS|MSG>"), Bytes::from(vec![b'0'; 8 << 20])];
+    let many = vec![Bytes::from_static(b"<IDS|MSG>"); 1000];
+    let truncated = signed[0][..4].to_vec();
+    signed
+        .into_iter()
+        .chain([giant, many, truncated, vec![Bytes::new()]])
+        .collect()
+}
+
 fn sign(frames: &[Bytes], key: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     frames.iter().for_each(|frame| mac.update(frame));

@@ -110,7 +110,8 @@ fn is_set(variable: &str) -> bool {
 /// A line of a stack, with another name for code that has one.
 fn completed(line: &str, names: Option<&dyn CodeNames>) -> String {
     let named = names.zip(line.split_once(" - ")).and_then(|(names, (before, _))| {
-        let function = names.function(address_of(before)?)?;
+        // It is where the function will go on; the call is right before.
+        let function = names.function(address_of(before)?.checked_sub(1)?)?;
         Some(format!("{before} - {function}"))
     });
     named.unwrap_or_else(|| line.to_owned())
@@ -310,10 +311,10 @@ mod tests {
     fn code_is_called_as_its_author_calls_it() {
         let expected = "    in cook\n    in cook\n    … 3 frames of the runtime\n";
         assert_eq!(Cut::walk(&One).to_string(), expected);
-        assert_eq!(completed("  1:   0x7 - <unknown>", Some(&One)), "  1:   0x7 - cook");
+        assert_eq!(completed("  1:   0x8 - <unknown>", Some(&One)), "  1:   0x8 - cook");
         assert_eq!(
-            completed("  1:   0x8 - <unknown>", Some(&One)),
-            "  1:   0x8 - <unknown>"
+            completed("  1:   0x9 - <unknown>", Some(&One)),
+            "  1:   0x9 - <unknown>"
         );
     }
 

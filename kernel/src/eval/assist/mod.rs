@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use tokio::sync::oneshot;
 
-pub(super) use scope::{Change, Scope};
+pub(super) use scope::{Change, Scope, without_versions};
 
 use super::environment;
 use crate::cache::Packages;

@@ -41,25 +41,25 @@ pub(in crate::eval) struct Change {
 
 /// A cell within the source that surrounds it.
 #[derive(Clone, Debug)]
-pub(super) struct Surrounded {
+pub(in crate::eval) struct Surrounded {
     /// The whole source.
-    pub(super) text: String,
+    pub(in crate::eval) text: String,
     /// Where the cell begins in it.
-    pub(super) start: usize,
+    pub(in crate::eval) start: usize,
     /// Where the cell ends in it.
-    pub(super) end: usize,
+    pub(in crate::eval) end: usize,
 }
 
 impl Scope {
     /// A cell begins.
-    pub(super) fn begin(&mut self, code: &str) {
+    pub(in crate::eval) fn begin(&mut self, code: &str) {
         let sound = split(code).iter().all(|statement| statement.sound);
         // What does not parse would swallow the cell that is asked about.
         self.running = sound.then(|| rust(code));
     }
 
     /// The running cell has ended.
-    pub(super) fn end(&mut self, change: Option<Change>) {
+    pub(in crate::eval) fn end(&mut self, change: Option<Change>) {
         self.running = None;
         let Some(Change { code, variables }) = change else {
             return;
@@ -89,7 +89,7 @@ impl Scope {
     }
 
     /// The source for a cell.
-    pub(super) fn around(&self, cell: &str) -> Surrounded {
+    pub(in crate::eval) fn around(&self, cell: &str) -> Surrounded {
         let mut text = BEFORE.to_owned();
         for item in &self.items {
             text.push_str(&item.text);
@@ -139,7 +139,7 @@ fn rust(code: &str) -> String {
 }
 
 /// A type without the modules that tell its redefinitions apart: here each type is defined once.
-fn without_versions(type_name: &str) -> String {
+pub(in crate::eval) fn without_versions(type_name: &str) -> String {
     let mut left = type_name;
     let mut text = String::with_capacity(type_name.len());
     while let Some(at) = left.find("crab_") {

@@ -14,11 +14,13 @@ pub(super) struct Facts {
     pub(super) mentions: BTreeSet<String>,
     /// Whether values can have a type that it defines, so that a change of it needs a new path.
     pub(super) defines_types: bool,
+    /// The names that a glob import of it can bring.
+    pub(super) declares: BTreeSet<String>,
     /// Offsets at which `pub ` makes it, and its fields, as visible from a module as they were at the root.
     pub(super) opens: Vec<TextSize>,
 }
 
-/// The associated types and constants of an `impl`: other types are laid out by them.
+/// The associated types, constants and `const` functions of an `impl`: other types are laid out by them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Projections {
     /// Its header, and those of its items.
@@ -30,7 +32,7 @@ pub(super) struct Projections {
 /// The names under which evcxr keeps an item; none for an `impl` and the like.
 pub(in crate::eval) fn names(item: &ast::Item) -> Vec<String> {
     if let ast::Item::Use(item) = item {
-        return item.use_tree().map(|tree| imported(&tree)).unwrap_or_default();
+        return imports(item).into_iter().filter_map(|import| import.name).collect();
     }
     let name = match item {
         ast::Item::Const(item) => item.name(),
@@ -48,20 +50,53 @@ pub(in crate::eval) fn names(item: &ast::Item) -> Vec<String> {
     name.map(|name| name.text().to_string()).into_iter().collect()
 }
 
-fn imported(tree: &ast::UseTree) -> Vec<String> {
+/// What one `use` says, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Import {
+    /// What it is called here; `None` for a glob.
+    pub(super) name: Option<String>,
+    /// The names on the way there.
+    pub(super) path: Vec<String>,
+}
+
+/// What a `use` imports.
+pub(super) fn imports(item: &ast::Use) -> Vec<Import> {
+    let mut imports = Vec::new();
+    if let Some(tree) = item.use_tree() {
+        import(&tree, &[], &mut imports);
+    }
+    imports
+}
+
+fn import(tree: &ast::UseTree, before: &[String], imports: &mut Vec<Import>) {
+    let mut path = before.to_vec();
+    let segments = tree
+        .path()
+        .map(|path| path.segments().collect::<Vec<_>>())
+        .unwrap_or_default();
+    path.extend(segments.iter().map(|segment| segment.syntax().text().to_string()));
     if let Some(list) = tree.use_tree_list() {
-        return list.use_trees().flat_map(|tree| imported(&tree)).collect();
+        list.use_trees().for_each(|tree| import(&tree, &path, imports));
+        return;
+    }
+    if path.last().is_some_and(|last| last == "self") {
+        path.pop();
     }
     let renamed = tree
         .rename()
         .and_then(|rename| rename.name())
         .map(|name| name.text().to_string());
-    let last = || Some(tree.path()?.segment()?.name_ref()?.text().to_string());
-    renamed
-        .or_else(last)
-        .into_iter()
-        .filter(|_| tree.star_token().is_none())
-        .collect()
+    let name = match tree.star_token() {
+        Some(_) => None,
+        // Under `_` nothing can be mentioned.
+        None if tree.rename().is_some() && renamed.is_none() => return,
+        None => renamed.or_else(|| path.last().cloned()),
+    };
+    if path.len() == 1 && path.first() == name.as_ref() {
+        // It says nothing new.
+        return;
+    }
+    imports.push(Import { name, path });
 }
 
 impl Facts {
@@ -73,12 +108,39 @@ impl Facts {
             defines_types: match item {
                 ast::Item::Enum(_) | ast::Item::Module(_) | ast::Item::Struct(_) | ast::Item::Trait(_) => true,
                 ast::Item::Union(_) => true,
-                ast::Item::Fn(_) => has_types_of_its_own(node),
+                ast::Item::Fn(_) | ast::Item::Const(_) | ast::Item::Static(_) => has_types_of_its_own(node),
                 _ => false,
+            },
+            declares: match item {
+                ast::Item::Module(_) | ast::Item::Enum(_) => declared(node),
+                _ => BTreeSet::new(),
             },
             opens: opens(item),
         }
     }
+}
+
+impl Import {
+    /// What matters of it when the same name is imported again.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            signature: format!("use {}", self.path.join("::")),
+            mentions: self.path.iter().cloned().collect(),
+            defines_types: false,
+            declares: BTreeSet::new(),
+            opens: Vec::new(),
+        }
+    }
+}
+
+/// The names that items within a node have or import.
+fn declared(node: &SyntaxNode) -> BTreeSet<String> {
+    // The first one is its own.
+    let names = node.descendants().filter_map(ast::Name::cast).skip(1);
+    let mut declared: BTreeSet<String> = names.map(|name| name.text().to_string()).collect();
+    let uses = node.descendants().filter_map(ast::Use::cast);
+    declared.extend(uses.flat_map(|item| imports(&item)).filter_map(|import| import.name));
+    declared
 }
 
 impl Projections {
@@ -89,7 +151,11 @@ impl Projections {
         let fixed: Vec<SyntaxNode> = list
             .assoc_items()
             .map(|item| item.syntax().clone())
-            .filter(|item| matches!(item.kind(), SyntaxKind::TYPE_ALIAS | SyntaxKind::CONST))
+            .filter(|item| match item.kind() {
+                SyntaxKind::TYPE_ALIAS | SyntaxKind::CONST => true,
+                SyntaxKind::FN => ast::Fn::cast(item.clone()).is_some_and(|function| function.const_token().is_some()),
+                _ => false,
+            })
             .collect();
         if fixed.is_empty() {
             return None;
@@ -113,9 +179,21 @@ fn has_types_of_its_own(function: &SyntaxNode) -> bool {
     function.descendants_with_tokens().skip(1).any(|element| match element {
         SyntaxElement::Node(node) => {
             matches!(node.kind(), SyntaxKind::CLOSURE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE)
-                || ast::Item::can_cast(node.kind())
+                || (ast::Item::can_cast(node.kind()) && node.kind() != SyntaxKind::MACRO_CALL)
         }
-        SyntaxElement::Token(token) => token.kind() == SyntaxKind::ASYNC_KW,
+        SyntaxElement::Token(token) => {
+            let in_a_macro = || {
+                token
+                    .parent()
+                    .is_some_and(|parent| parent.kind() == SyntaxKind::TOKEN_TREE)
+            };
+            match token.kind() {
+                SyntaxKind::ASYNC_KW => true,
+                // A closure, or an item, that a macro takes; or none, which does no harm.
+                SyntaxKind::PIPE | SyntaxKind::PIPE2 | SyntaxKind::STRUCT_KW | SyntaxKind::ENUM_KW => in_a_macro(),
+                _ => false,
+            }
+        }
     })
 }
 

@@ -18,7 +18,15 @@
 //! 2. Versions only grow, and an item that was not affected keeps its version, however often it is submitted.
 //! 3. Nothing here is remembered before the cell has compiled.
 //!
-//! A glob import that changes what a name means is not seen.
+//! # Globs
+//! A glob import of a module, or an enum, of the session gives a meaning to each name that is declared in it, and to those
+//! that it imports in turn. Of one from elsewhere it is not known which names it brings. It cannot change what cells have
+//! named themselves, and two globs that differ are an error; but it can hide names that every cell has from std. Where an
+//! item mentions one of those, the compiler is asked whether it still is what it was.
+//!
+//! # Limits
+//! The types of closures and futures within methods keep their paths, for those do not lead through the type. No variable
+//! can have such a type; only generic code that takes messages of it could confuse two of them.
 
 mod item;
 
@@ -37,6 +45,8 @@ pub(super) struct Definitions {
     by_name: BTreeMap<String, Definition>,
     /// Zero in the main shell.
     shell: u32,
+    /// The paths of glob imports.
+    globs: BTreeSet<Vec<String>>,
 }
 
 /// An item, with the `impl`s that evcxr keeps with it.
@@ -112,7 +122,13 @@ impl Definitions {
                 then.by_name.insert(name.clone(), definition);
             }
         }
-        let affected = then.affected_by(self.changed_by(&found));
+        let new_globs: Vec<Vec<String>> = globs(statements)
+            .into_iter()
+            .filter(|glob| then.globs.insert(glob.clone()))
+            .collect();
+        let mut changed = self.changed_by(&found);
+        changed.extend(new_globs.iter().flat_map(|glob| then.brought_by(glob)));
+        let affected = then.affected_by(changed, self);
         for name in &affected {
             if let (Some(definition), true) = (then.by_name.get_mut(name), self.by_name.contains_key(name)) {
                 definition.version = Version {
@@ -123,7 +139,7 @@ impl Definitions {
         }
 
         let mut edits = Vec::new();
-        let mut suffix = String::new();
+        let mut suffix = self.checks(&new_globs, &then);
         let mut here = BTreeSet::new();
         for Found { names, statement, .. } in &found {
             for name in names {
@@ -178,20 +194,88 @@ impl Definitions {
         changed
     }
 
-    /// Those names and all items that mention one of them, or mention one that does.
-    fn affected_by(&self, mut names: BTreeSet<String>) -> BTreeSet<String> {
+    /// Those names and all items that mention one of them, or mention one that does; with what globs bring of them, now or
+    /// `before`.
+    fn affected_by(&self, mut names: BTreeSet<String>, before: &Definitions) -> BTreeSet<String> {
         loop {
+            let known = names.len();
+            let globs: Vec<&Vec<String>> = (self.globs.iter())
+                .filter(|glob| glob.iter().any(|part| names.contains(part)))
+                .collect();
+            for glob in globs {
+                names.extend(self.brought_by(glob));
+                names.extend(before.brought_by(glob));
+            }
             let mentions_one = |definition: &Definition| !definition.facts.mentions.is_disjoint(&names);
             let more: Vec<String> = (self.by_name.iter())
                 .filter(|(name, definition)| !names.contains(*name) && mentions_one(definition))
                 .map(|(name, _)| name.clone())
                 .collect();
-            if more.is_empty() {
+            names.extend(more);
+            if names.len() == known {
                 return names;
             }
-            names.extend(more);
         }
     }
+
+    /// The names that a glob import can bring from modules of the session.
+    fn brought_by(&self, glob: &[String]) -> BTreeSet<String> {
+        let mut brought = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&String> = glob.iter().collect();
+        while let Some(name) = next.pop() {
+            let Some(definition) = self.by_name.get(name).filter(|_| seen.insert(name)) else {
+                continue;
+            };
+            brought.extend(definition.facts.declares.iter().cloned());
+            // What it imports in turn, or what a `use` stands for.
+            next.extend(&definition.facts.mentions);
+        }
+        brought
+    }
+
+    /// What has the compiler see to it that globs from outside of the session leave std's names as they were.
+    fn checks(&self, globs: &[Vec<String>], then: &Definitions) -> String {
+        let is_elsewhere = |glob: &&Vec<String>| match glob.iter().find(|part| *part != "crate" && *part != "self") {
+            Some(root) => !then.by_name.contains_key(root) && !WITHOUT_SURPRISES.contains(&root.as_str()),
+            None => false,
+        };
+        if !globs.iter().any(|glob| is_elsewhere(&glob)) {
+            return String::new();
+        }
+        let is_mentioned = |name: &str| self.by_name.values().any(|item| item.facts.mentions.contains(name));
+        let checked = OF_STD
+            .iter()
+            .filter(|(name, ..)| is_mentioned(name) && !then.by_name.contains_key(*name));
+        let checks = checked.map(|(name, arguments, path)| {
+            format!("\nconst _: fn({name}{arguments}) -> ::std::{path}::{name}{arguments} = |same| same;")
+        });
+        checks.collect()
+    }
+}
+
+/// Names of std that every cell has, and that something else could have: with arguments, and where they are.
+const OF_STD: [(&str, &str, &str); 5] = [
+    ("Box", "<u8>", "boxed"),
+    ("Option", "<u8>", "option"),
+    ("Result", "<u8, u8>", "result"),
+    ("String", "", "string"),
+    ("Vec", "<u8>", "vec"),
+];
+
+/// Crates whose globs bring none of these that one could take for std's.
+const WITHOUT_SURPRISES: [&str; 5] = ["alloc", "core", "crabtree", "std", "tokio"];
+
+/// The paths of the glob imports of a cell.
+fn globs(statements: &[Statement]) -> Vec<Vec<String>> {
+    let uses = statements
+        .iter()
+        .filter_map(|statement| ast::Use::cast(statement.node.clone()));
+    let imports = uses.flat_map(|item| item::imports(&item));
+    imports
+        .filter(|import| import.name.is_none())
+        .map(|import| import.path)
+        .collect()
 }
 
 /// The items of a cell. An `impl` belongs to the named item before it, as evcxr has it.
@@ -202,12 +286,27 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
         let Some(item) = ast::Item::cast(statement.node.clone()) else {
             continue;
         };
+        if let ast::Item::Use(item) = &item {
+            found.extend(item::imports(item).into_iter().filter_map(|import| {
+                let definition = Definition {
+                    facts: import.facts(),
+                    projections: Vec::new(),
+                    version: 0,
+                    source: String::new(),
+                    rest: String::new(),
+                };
+                Some(Found {
+                    names: vec![import.name?],
+                    definition,
+                    statement,
+                })
+            }));
+            continue;
+        }
         let names = item::names(&item);
         let text = &code[statement.node_range()];
         if !names.is_empty() {
-            if !matches!(item, ast::Item::Use(_)) {
-                owner = Some(found.len());
-            }
+            owner = Some(found.len());
             let facts = Facts::of(&item);
             let definition = Definition {
                 source: opened(text, statement, &facts),
@@ -381,6 +480,140 @@ mod tests {
         );
         check(&["use a::T;", "struct A(T);", "use b::T;"], &[("A", 1)]);
         check(&["struct A(T);", "struct T(u8);"], &[("A", 1)]);
+    }
+
+    #[test]
+    fn a_glob_of_a_changed_module_passes_the_change_on() {
+        let a = |field: &str| format!("mod a {{ pub struct T({field}); }}");
+        let (first, second) = (a("u8"), a("String"));
+        let users = "struct A(T); struct Other(u8);";
+        check(&[&first, "use a::*;", users, &second], &[("A", 1), ("a", 1)]);
+        check(&[&first, "use a::*;", users, &first], &[]);
+        check(&[&first, users, "use a::*;"], &[("A", 1)]);
+        // Through another module, a rename, and an enum.
+        check(
+            &[&first, "mod b { pub use super::a::*; }", "use b::*;", users, &second],
+            &[("A", 1), ("a", 1), ("b", 1)],
+        );
+        check(
+            &[
+                "mod a { pub mod x { pub struct T(u8); } pub use self::x::*; }",
+                "use a as c; use c::*;",
+                users,
+                "mod a { pub mod x { pub struct T(u16); } pub use self::x::*; }",
+            ],
+            &[("A", 1), ("a", 2)],
+        );
+        check(
+            &[
+                "enum E { N = 3 }",
+                "use E::*;",
+                "struct A([u8; N as usize]);",
+                "enum E { N = 4 }",
+            ],
+            &[("A", 1), ("E", 1)],
+        );
+    }
+
+    #[test]
+    fn a_glob_from_outside_must_leave_the_names_of_std_as_they_were() {
+        let suffix = |cells: &[&str]| {
+            let mut definitions = Definitions::default();
+            let mut last = String::new();
+            for cell in cells {
+                let plan = definitions.plan(cell, &split(cell));
+                (definitions, last) = (plan.then, plan.suffix);
+            }
+            last
+        };
+        let checked = "\nconst _: fn(String) -> ::std::string::String = |same| same;";
+        assert_eq!(suffix(&["struct A(String);", "use other::prelude::*;"]), checked);
+        for cells in [
+            &["struct A(u8);", "use other::*;"][..],
+            &["struct A(String);", "use std::io::*;"],
+            &["struct A(String);", "use other::*;", "use other::*;"],
+            &["struct String;", "struct A(String);", "use other::*;"],
+            &["mod m { pub struct T; }", "struct A(String);", "use m::*;"],
+        ] {
+            assert_eq!(suffix(cells), "", "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn what_else_an_import_names_does_not_matter() {
+        check(&["use a::{T, U};", "struct A(T);", "use a::{T, V};"], &[]);
+        check(&["use a::T;", "struct A(T);", "use a::{self, T};"], &[]);
+        check(&["use a::T as S;", "struct A(S);", "use b::T as S;"], &[("A", 1)]);
+        check(&["use a::{b::T};", "struct A(T);", "use a::b::{T};"], &[]);
+    }
+
+    #[test]
+    fn constant_functions_of_a_type_are_part_of_it() {
+        let a = |n: u8| format!("struct A;\nimpl A {{ const fn n() -> usize {{ {n} }} fn m(&self) {{}} }}");
+        check(&[&a(3), "struct B([u8; A::n()]);", &a(4)], &[("A", 1), ("B", 1)]);
+        check(
+            &[&a(3), "const N: usize = A::n(); struct B([u8; N]);", &a(4)],
+            &[("A", 1), ("B", 1)],
+        );
+    }
+
+    #[test]
+    fn parameters_and_their_defaults_are_part_of_a_type() {
+        check(
+            &["struct G<T = u8>(T);", "struct H(G);", "struct G<T = u16>(T);"],
+            &[("G", 1), ("H", 1)],
+        );
+        check(
+            &[
+                "struct M<const N: usize>([u8; N]);",
+                "const W: usize = 3; type W3 = M<W>;",
+                "struct H(W3); struct I(M<3>);",
+                "const W: usize = 4;",
+            ],
+            &[("H", 1)],
+        );
+        check(
+            &[
+                "trait T { const N: usize = 3; } struct B;",
+                "struct A([u8; <B as T>::N]);",
+                "trait T { const N: usize = 4; }",
+            ],
+            &[("A", 1), ("T", 1)],
+        );
+        check(
+            &["trait Up {} trait Low: Up {}", "trait Up { fn f(&self); }"],
+            &[("Low", 1), ("Up", 1)],
+        );
+    }
+
+    #[test]
+    fn types_within_functions_constants_and_macros_are_told_apart() {
+        check(
+            &[
+                "fn f() -> Box<dyn Any> { struct L(u8); Box::new(L(1)) }",
+                "fn f() -> Box<dyn Any> { struct L(u16); Box::new(L(1)) }",
+            ],
+            &[("f", 1)],
+        );
+        check(
+            &[
+                "const MAKE: fn() -> Box<dyn Any> = || Box::new(1_u8);",
+                "const MAKE: fn() -> Box<dyn Any> = || Box::new(2_u8);",
+            ],
+            &[("MAKE", 1)],
+        );
+        check(
+            &[
+                "fn f() { println!(\"{}\", g(|| 1)) }",
+                "fn f() { println!(\"{}\", g(|| 2)) }",
+            ],
+            &[("f", 1)],
+        );
+        check(
+            &["fn f() { println!(\"{}\", 1) }", "fn f() { println!(\"{}\", 2) }"],
+            &[],
+        );
+        check(&["static S: u8 = 1;", "static S: u8 = 2;"], &[]);
     }
 
     #[test]

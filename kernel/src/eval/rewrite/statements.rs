@@ -18,12 +18,15 @@ pub(crate) struct Statement {
     pub(crate) sound: bool,
     /// What to add to an offset of the syntax tree to get one of the cell.
     shift: isize,
+    /// The length of the cell.
+    length: usize,
 }
 
 impl Statement {
     /// Where in the cell an offset of the syntax tree is.
     pub(crate) fn offset(&self, offset: TextSize) -> usize {
-        usize::from(offset).saturating_add_signed(self.shift)
+        // What is not closed goes on to the end of the tree, which is behind the cell.
+        usize::from(offset).saturating_add_signed(self.shift).min(self.length)
     }
 
     /// The bytes of the statement itself in the cell.
@@ -66,6 +69,7 @@ pub(crate) fn split(code: &str) -> Vec<Statement> {
             range: from..to,
             sound,
             shift,
+            length: code.len(),
         });
         from = to;
     }
@@ -103,6 +107,16 @@ mod tests {
             .map(|statement| &code[statement.node_range()])
             .collect();
         assert_eq!(own, ["let a = 1;", "f(a);", "struct B {\n    x: i32,\n}", "a"]);
+    }
+
+    #[test]
+    fn a_statement_that_is_not_closed_ends_with_the_cell() {
+        let code = "struct A {\n    x: u8,";
+        let own: Vec<&str> = split(code)
+            .iter()
+            .map(|statement| &code[statement.node_range()])
+            .collect();
+        assert_eq!(own, [code]);
     }
 
     #[test]
