@@ -100,8 +100,7 @@ struct Found<'a> {
 impl Definitions {
     /// The same items, for a subshell with this number, from one on.
     pub(super) fn for_subshell(&self, shell: u32) -> Definitions {
-        let by_name = self.by_name.clone();
-        Definitions { by_name, shell }
+        Definitions { shell, ..self.clone() }
     }
 
     /// Looks at the items of a cell.
@@ -291,7 +290,7 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
                 let definition = Definition {
                     facts: import.facts(),
                     projections: Vec::new(),
-                    version: 0,
+                    version: Version::default(),
                     source: String::new(),
                     rest: String::new(),
                 };
