@@ -126,7 +126,7 @@ proptest! {
             prop_assert_eq!(Some(statement.range.start), end);
             let node = statement.node_range();
             prop_assert!(statement.range.start <= node.start && node.end <= code.len(), "{:?}", node);
-            prop_assert!(!statement.sound || code[node] == statement.node.text().to_string());
+            prop_assert!(!statement.sound || statement.node.text() == code[node]);
             end = Some(statement.range.end);
         }
         // What does not parse may close the function that it is looked at in.

@@ -117,11 +117,9 @@ mod tests {
 
     #[test]
     fn every_reply_is_of_its_requests_type_and_holds_no_null() {
-        for (request, content) in [("is_complete_request", json!({"code": "1 +"}))] {
-            let (reply, content) = ask(request, content).unwrap();
-            assert_eq!(reply, request.replace("_request", "_reply"));
-            assert!(!content.to_string().contains("null"), "{content}");
-        }
+        let (reply, content) = ask("is_complete_request", json!({"code": "1 +"})).unwrap();
+        assert_eq!(reply, "is_complete_reply");
+        assert!(!content.to_string().contains("null"), "{content}");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Routing {
         let origin = self.origins.get(&cell)?;
         let mut content = content(event, origin)?;
         if self.late == LateOutput::Lost
-            && let Some(data) = content.value.get_mut("data").and_then(serde_json::Value::as_object_mut)
+            && let Some(data) = content.value.get_mut("data").and_then(Value::as_object_mut)
             && data.len() > 1
         {
             data.remove(WIDGET);

@@ -313,7 +313,7 @@ mod both {
                 assert_eq!(registry::lookup(&registry, &"hello"), [(parent, 1)]);
                 assert_eq!(registry::keys(&registry, parent), ["hello"]);
                 assert_eq!(registry::values(&registry, &"hello", parent), [1]);
-                assert_eq!(registry::values(&registry, &"hello", me()), []);
+                assert_eq!(registry::values(&registry, &"hello", me()), Vec::<i32>::new());
             });
             task.await.unwrap();
         };
