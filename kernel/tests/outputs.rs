@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Execution, Kernel, Message, Shell, execute_content, in_session};
 use serde_json::json;
 
@@ -364,6 +366,32 @@ fn a_dependency_is_built_before_the_readers_eyes_and_one_that_fails_leaves_the_s
         // The packages are about to be removed.
         kernel.run(":clear").await;
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dependencies_are_found_beside_the_notebook_and_refused_with_the_reason() {
+    let mut kernel = Kernel::start_with(&[("CARGO_NET_OFFLINE", "true")], &[]).await;
+    let here = kernel.value("std::env::current_dir()?").await;
+    let package = Path::new(here.trim_matches('"')).join("beside");
+    std::fs::create_dir_all(package.join("src")).unwrap();
+    std::fs::write(
+        package.join("Cargo.toml"),
+        "[package]\nname = \"beside\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nmore = []\n[workspace]\n",
+    )
+    .unwrap();
+    std::fs::write(
+        package.join("src/lib.rs"),
+        "pub fn more() -> bool { cfg!(feature = \"more\") }",
+    )
+    .unwrap();
+    let relative = ":dep beside = { path = \"beside\", features = [\"more\"] }\nbeside::more()";
+    assert_eq!(kernel.value(relative).await, "true");
+
+    let unknown = ":dep crabtree-no-such-package = \"1\"";
+    check(&mut kernel, unknown, &["crabtree-no-such-package", "offline"]).await;
+    let from_git = ":dep elsewhere = { git = \"https://127.0.0.1:9/elsewhere\" }";
+    check(&mut kernel, from_git, &["https://127.0.0.1:9/elsewhere", "offline"]).await;
+    assert_eq!(kernel.value("beside::more()").await, "true", "the session is as it was");
 }
 
 /// The one message of that type.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Kernel;
+use common::{Kernel, in_session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_variable_of_a_changed_type_is_lost_with_a_note_and_others_stay() {
@@ -265,4 +265,42 @@ impl Session {
             value.content["data"]["text/plain"].as_str().unwrap().to_owned()
         })
     }
+}
+
+#[test]
+fn a_package_that_changes_on_disk_has_types_of_its_own() {
+    in_session(async |kernel| {
+        let directory = tempfile::tempdir().unwrap();
+        let package = directory.path().join("shapes");
+        std::fs::create_dir_all(package.join("src")).unwrap();
+        let manifest = "[package]\nname = \"shapes\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+        std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+        let write = |field: &str| {
+            let code = format!("#[derive(Debug, Clone)] pub struct Shape {{ pub side: {field} }}");
+            std::fs::write(package.join("src/lib.rs"), code).unwrap();
+        };
+        write("usize");
+        let code = format!(
+            ":dep shapes = {{ path = {package:?} }}
+            let number = 3; let kept = shapes::Shape {{ side: 7 }};
+            let old = spawn(async {{ receive! {{ shape: shapes::Shape => println!(\"{{}}\", shape.side), after secs(3600) => {{}} }} }});"
+        );
+        kernel.run(&code).await;
+        write("String");
+        let cell = kernel.run("number").await;
+        assert_eq!(cell.value(), "3", "what has no such type stays");
+        assert!(
+            cell.stream("stderr").contains("kept"),
+            "it is told what was lost: {cell:?}"
+        );
+        let sent = "send(old, shapes::Shape { side: \"seven\".to_owned() }); process::sleep(ms(1)).await;
+            process::info(old).unwrap().message_queue_len";
+        assert_eq!(
+            kernel.value(sent).await,
+            "1",
+            "the older process does not take it for its own"
+        );
+        kernel.run("process::exit(old, ExitReason::Kill);").await;
+        kernel.run(":clear").await;
+    });
 }

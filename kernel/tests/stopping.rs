@@ -94,6 +94,30 @@ fn a_process_that_loops_without_an_await_can_be_killed() {
 }
 
 #[test]
+fn a_process_that_never_awaits_is_named_below_the_cell_that_spawned_it() {
+    in_session(async |kernel| {
+        kernel
+            .run("let before = process::watchdog(Some(std::time::Duration::from_millis(200)));")
+            .await;
+        let request = kernel
+            .send_code("let hog = spawn(async { let mut n = 0_u64; loop { n = n.wrapping_add(1) } }); hog")
+            .await;
+        let note = kernel
+            .published("a note about the process", |message| {
+                message.is("stream") && message.content["name"] == "stderr"
+            })
+            .await;
+        assert!(note.belongs_to(&request), "{note:?}");
+        let hog = kernel.finish(request).await.value();
+        let text = note.content["text"].as_str().unwrap();
+        assert!(text.contains(&hog) && text.contains("has not awaited"), "{hog}: {text}");
+        kernel
+            .run("process::exit(hog, ExitReason::Kill); process::watchdog(before);")
+            .await;
+    });
+}
+
+#[test]
 fn an_exit_signal_ends_a_cell_that_loops_without_an_await() {
     in_session(async |kernel| {
         let kept = "let kept_too = 6; spawn_link(async { exit(\"crash\") }); loop {}";

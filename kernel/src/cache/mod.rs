@@ -31,7 +31,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 pub(crate) use build::Progress;
-pub(crate) use packages::Packages;
+pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;
 pub(crate) use toolchain::Toolchain;
 

@@ -8,11 +8,22 @@ use serde_json::Value;
 
 use super::{Toolchain, describe};
 
+/// A package on this machine that is no part of the session itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LocalPackage {
+    /// What cargo calls it.
+    pub(crate) id: String,
+    /// Where it is.
+    pub(crate) directory: PathBuf,
+}
+
 /// The packages of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Packages {
-    /// Where they are described; none if cargo has to be asked.
-    description: Option<PathBuf>,
+    /// Where those are described that every session begins with.
+    prepared: PathBuf,
+    /// Whether there are others, so that cargo has to be asked.
+    changed: bool,
     library: PathBuf,
     crate_dir: PathBuf,
     toolchain: Toolchain,
@@ -20,14 +31,10 @@ pub(crate) struct Packages {
 
 impl Packages {
     /// Those that every session begins with.
-    pub(super) fn prepared(
-        description: PathBuf,
-        library: PathBuf,
-        crate_dir: PathBuf,
-        toolchain: Toolchain,
-    ) -> Packages {
+    pub(super) fn prepared(prepared: PathBuf, library: PathBuf, crate_dir: PathBuf, toolchain: Toolchain) -> Packages {
         Packages {
-            description: Some(description),
+            prepared,
+            changed: false,
             library,
             crate_dir,
             toolchain,
@@ -37,21 +44,36 @@ impl Packages {
     /// The same session after its dependencies may have changed.
     pub(crate) fn changed(&self) -> Packages {
         Packages {
-            description: None,
+            changed: true,
             ..self.clone()
         }
     }
 
     /// What cargo says of them.
     pub(crate) fn metadata(&self) -> Result<Value> {
-        match &self.description {
-            Some(file) => {
-                let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-                Ok(serde_json::from_slice(&text)?)
-            }
+        if self.changed {
             // What cells compile with is on this machine.
-            None => describe::metadata(&self.crate_dir, &self.toolchain, &["--offline"]),
+            return describe::metadata(&self.crate_dir, &self.toolchain, &["--offline"]);
         }
+        let file = &self.prepared;
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+
+    /// Those of them whose sources are on this machine, and the reader's to change.
+    pub(crate) fn local(&self) -> Result<Vec<LocalPackage>> {
+        let metadata = self.metadata()?;
+        let ours = [Some(self.crate_dir.as_path()), self.prepared.parent()];
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let local = packages
+            .filter(|package| package["source"].is_null())
+            .filter_map(|package| {
+                let id = package["id"].as_str()?.to_owned();
+                let directory = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
+                let is_ours = ours.iter().flatten().any(|ours| directory.starts_with(ours));
+                (!is_ours).then_some(LocalPackage { id, directory })
+            });
+        Ok(local.collect())
     }
 
     /// The session's crate.

@@ -8,6 +8,10 @@ use anyhow::{Context as _, Result};
 
 use super::{build, copy};
 
+/// Into how many pieces rustc cuts the code of a package that is compiled as these are, at most. It goes by the number of
+/// a version in a changed one, which says which one it is and makes no other difference.
+const FIRST_UNITS: usize = 256;
+
 /// The longest path that a unix socket can have everywhere, in bytes.
 const SOCKET_PATH: usize = 100;
 
@@ -63,6 +67,21 @@ impl SessionDir {
             .as_ref()
             .map_or(self.dir.as_path(), |sockets| sockets.path())
             .join("link")
+    }
+
+    /// Has each of these packages, which are called by their ids, compiled as what it is in this version. Zero is what
+    /// it was first.
+    pub(crate) fn set_versions(&self, versions: &[(String, usize)]) -> Result<()> {
+        let mut config = build::CARGO_CONFIG.to_owned();
+        for (id, version) in versions.iter().filter(|(_, version)| *version > 0) {
+            let units = FIRST_UNITS + version;
+            config += &format!(
+                "\n[profile.dev.package.{}]\ncodegen-units = {units}\n",
+                toml::Value::from(id.as_str())
+            );
+        }
+        let file = self.dir.join(".cargo/config.toml");
+        fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))
     }
 
     fn fill(&self, template: &Path) -> Result<()> {

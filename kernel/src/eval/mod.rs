@@ -25,6 +25,7 @@ mod event;
 mod fuzz;
 mod interrupt;
 mod link;
+mod local;
 mod locate;
 mod mistakes;
 mod outcome;

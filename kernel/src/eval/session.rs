@@ -15,6 +15,7 @@ use super::assist::{Assist, Change, commands};
 use super::building;
 use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
+use super::local::LocalPackages;
 use super::locate::Listings;
 use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
@@ -68,6 +69,9 @@ pub(super) struct Session {
     fates: Fates,
     assist: Assist,
     packages: Packages,
+    local: LocalPackages,
+    /// The versions of them that cargo knows of.
+    versions: Vec<(String, usize)>,
     events: UnboundedSender<Event>,
     /// What the reader of the first cell is to be told.
     notes: Vec<String>,
@@ -152,6 +156,8 @@ impl Session {
             fates,
             assist,
             packages,
+            local: inherited.local.clone(),
+            versions: Vec::new(),
             events,
             notes: configured
                 .filter(|file| file.exists())
@@ -238,6 +244,7 @@ impl Session {
             // Nobody listens any more only when the kernel is ending.
             let _ = self.events.send(Event::Result { cell, data });
         }
+        self.tell_versions_apart();
         let text = code.text().to_owned() + &plan.suffix + &suffix;
         let result = if adds_dependencies(reader_code) {
             let (link, crate_dir) = (&self.link, self.dir.crate_dir());
@@ -257,7 +264,11 @@ impl Session {
                 .collect(),
         });
         if change.is_some() && adds_dependencies(reader_code) {
-            self.assist.set_packages(self.packages.changed(), false);
+            let packages = self.packages.changed();
+            // What cargo says was said while it compiled them.
+            self.local.add(packages.local().unwrap_or_default());
+            self.tell_versions_apart();
+            self.assist.set_packages(packages, false);
         }
         self.assist.end(change);
         let ended_well = result.is_ok() && end.as_ref().is_none_or(|end| *end == CellEnd::Done);
@@ -342,6 +353,19 @@ impl Session {
     }
 
     /// The names of the variables that cells have kept.
+    /// Has cargo compile each content of a package as what it is.
+    fn tell_versions_apart(&mut self) {
+        let versions = self.local.versions();
+        if versions == self.versions {
+            return;
+        }
+        match self.dir.set_versions(&versions) {
+            Ok(()) => self.versions = versions,
+            // Cargo cannot write there either, and says so.
+            Err(error) => self.link.print(StreamName::Stderr, format!("{error:#}\n")),
+        }
+    }
+
     fn variables(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .evcxr

@@ -23,6 +23,7 @@ use std::process::Command;
 use crabtree_link::{Opening, SUBSHELL_ENV, frame};
 use ra_ap_syntax::ast::{self, AstNode as _};
 
+use super::local::LocalPackages;
 use super::locate::Listings;
 use super::redefine::{Definitions, names};
 use super::rewrite::split;
@@ -44,6 +45,8 @@ pub(super) struct Inherited {
     pub(super) variables: Vec<String>,
     /// Where places in cells come from; none before the main shell has started.
     pub(super) listings: Option<Listings>,
+    /// The packages of all shells that are on this machine.
+    pub(super) local: LocalPackages,
 }
 
 impl Inherited {

@@ -49,21 +49,40 @@ macro_rules! dbg {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __show {
+    // Such an expression may end in no value at all. Rust finds that out too late for a method to be looked up.
+    ({ $($inside:tt)* } $($rest:tt)*) => { $crate::__show_undisplayed!({ $($inside)* } $($rest)*) };
+    (unsafe $($rest:tt)*) => { $crate::__show_undisplayed!(unsafe $($rest)*) };
+    (if $($rest:tt)*) => { $crate::__show_undisplayed!(if $($rest)*) };
+    (match $($rest:tt)*) => { $crate::__show_undisplayed!(match $($rest)*) };
     ($value:expr) => {
         match $value {
             ref value => {
                 #[allow(unused_imports)]
-                use $crate::__cell::{
-                    AsDebug as _, AsFuture as _, AsIterator as _, AsNothing as _, AsRich as _, AsTypeName as _,
-                    Displayed as _, Undisplayed as _,
-                };
+                use $crate::__cell::{Displayed as _, Undisplayed as _};
                 let displayed = {
                     let _showing = $crate::__cell::ShowingValue::new();
                     #[allow(unused_mut)]
                     let mut value = value;
                     value.evcxr_display()
                 };
-                displayed.otherwise(|| (&&&&&&$crate::__cell::Shown(value)).show())
+                displayed.otherwise(|| $crate::__show_undisplayed!(*value))
+            }
+        }
+    };
+}
+
+/// Shows a value in one of our own ways.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __show_undisplayed {
+    ($value:expr) => {
+        match $value {
+            ref value => {
+                #[allow(unused_imports)]
+                use $crate::__cell::{
+                    AsDebug as _, AsFuture as _, AsIterator as _, AsNothing as _, AsRich as _, AsTypeName as _,
+                };
+                (&&&&&&$crate::__cell::Shown(value)).show()
             }
         }
     };

@@ -1,9 +1,10 @@
 //! How the value of a cell's last expression is shown.
 //!
-//! By the first of these that the value's type allows: its own `evcxr_display`, a method that prints contents for evcxr; not
-//! at all (it is `()`), its own [`Render`], as a future or an iterator that did not run, `Debug`, the name of its type. The
-//! choice is made at compile time by autoref: method lookup tries the type with the most references first, so each way is
-//! a trait for one reference less than the way before it. It tries a mutable reference last, and so finds the method of
+//! By the first of these that the value's type allows: its own `evcxr_display`, a method that prints contents for evcxr,
+//! unless the value comes out of a block, an `if` or a `match`; not at all (it is `()`), its own [`Render`], as a future or
+//! an iterator that did not run, `Debug`, the name of its type. The choice is made at compile time by autoref: method
+//! lookup tries the type with the most references first, so each way is a trait for one reference less than the way before
+//! it. It tries a mutable reference last, and so finds the method of
 //! [`Undisplayed`] where there is no other one of that name.
 
 use std::fmt::Debug;

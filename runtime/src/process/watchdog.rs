@@ -212,7 +212,7 @@ fn tell(number: Step, time: Duration) {
     });
     let (name, leader) = seen.unwrap_or((None, node().user));
     let text = format!(
-        "[warning] Process {} has not awaited for {time:.1?}\nMeanwhile exit signals do not reach it, and others wait for its thread. Give them their turn with process::sleep(ms(0)).await, or compute in tokio::task::spawn_blocking.\n",
+        "[warning] Process {} has not awaited for {time:.1?}\nMeanwhile others wait for its thread, and exit signals end it only at a check (process::reductions), as loops and functions of notebook cells have. Give others their turn with process::sleep(ms(0)).await, or compute in tokio::task::spawn_blocking.\n",
         report::called(pid, name)
     );
     io::write_to(leader, Stream::Stderr, &text);
