@@ -25,9 +25,13 @@ async fn delete(kernel: &mut Kernel, subshell: &str) {
     assert_eq!(reply["status"], "ok", "{reply}");
 }
 
-async fn execute(kernel: &mut Kernel, subshell: &str, code: &str) -> Execution {
+async fn begin(kernel: &mut Kernel, subshell: &str, code: &str) -> String {
     let request = to(subshell, "execute_request", execute_content(code));
-    let request = kernel.send_message(Shell, request).await;
+    kernel.send_message(Shell, request).await
+}
+
+async fn execute(kernel: &mut Kernel, subshell: &str, code: &str) -> Execution {
+    let request = begin(kernel, subshell, code).await;
     kernel.finish(request).await
 }
 
@@ -109,8 +113,9 @@ fn a_cell_of_a_subshell_runs_while_the_main_shell_waits_and_can_end_the_wait() {
         assert_eq!((evaluator.value().as_str(), evaluator.count()), ("true", first + 1));
 
         // A type of the main shell is the same here.
-        run(kernel, &subshell, "send(\"main\", Wake(7));").await;
-        let woken = kernel.finish(main).await;
+        let waking = begin(kernel, &subshell, "send(\"main\", Wake(7));").await;
+        let (woken, waking) = kernel.finish_both(main, waking).await;
+        assert_eq!(waking.reply["status"], "ok", "{waking:?}");
         assert_eq!(woken.value(), "7");
         assert_eq!(
             woken.count() + 1,

@@ -266,6 +266,21 @@ impl Kernel {
     /// Waits for the reply to, and the idle of, the execute request that was sent first.
     pub async fn finish(&mut self, request: String) -> Execution {
         let reply = self.reply(Shell).await;
+        self.finish_with(request, reply).await
+    }
+
+    /// The same for two requests that run beside each other, and may end in any order.
+    pub async fn finish_both(&mut self, one: String, other: String) -> (Execution, Execution) {
+        let (first, second) = (self.reply(Shell).await, self.reply(Shell).await);
+        let (of_one, of_other) = match first.belongs_to(&one) {
+            true => (first, second),
+            false => (second, first),
+        };
+        let one = self.finish_with(one, of_one).await;
+        (one, self.finish_with(other, of_other).await)
+    }
+
+    async fn finish_with(&mut self, request: String, reply: Message) -> Execution {
         assert_eq!(
             reply.parent.as_deref(),
             Some(request.as_str()),
