@@ -5,6 +5,7 @@
 //! monospace: its width is known without the font.
 
 use super::words::columns;
+use crate::kino::Bundle;
 use crate::kino::compose::img;
 use crate::kino::xml::push_escaped;
 
@@ -20,6 +21,14 @@ impl Picture {
     pub(crate) fn to_img(&self, alt: &str) -> String {
         let Picture { svg, width, height } = self;
         img("image/svg+xml", svg.as_bytes(), alt, Some((*width, *height)))
+    }
+
+    /// The picture twice, and the text. Of these every front end, trusted or not, shows one.
+    pub(super) fn into_bundle(self, alt: &str, text: impl Into<String>) -> Bundle {
+        Bundle::new()
+            .with("text/html", self.to_img(alt))
+            .with("image/svg+xml", self.svg)
+            .with("text/plain", text)
     }
 }
 

@@ -253,15 +253,10 @@ impl SupTree {
     }
 }
 
-/// The picture twice, and the text. Of these every front end, trusted or not, shows one.
 impl Render for SupTree {
     fn render(&self) -> Bundle {
         let tree = self.tree();
-        let picture = svg::draw(&tree, self.direction);
-        Bundle::new()
-            .with("text/html", picture.to_img(&tree.summary()))
-            .with("image/svg+xml", picture.svg)
-            .with("text/plain", text::draw(&tree))
+        svg::draw(&tree, self.direction).into_bundle(&tree.summary(), text::draw(&tree))
     }
 }
 

@@ -224,16 +224,12 @@ impl Sequence {
     }
 }
 
-/// The picture twice, and the text. Of these every front end, trusted or not, shows one.
 impl Render for Sequence {
     fn render(&self) -> Bundle {
         let (shown, left_out) = self.shown();
         let plan = Plan::new(&shown, left_out);
         let picture = svg::draw(&plan, self.caption.as_deref());
-        Bundle::new()
-            .with("text/html", picture.to_img(&plan.summary()))
-            .with("image/svg+xml", picture.svg)
-            .with("text/plain", plan::without_the_middle(self.to_text()))
+        picture.into_bundle(&plan.summary(), plan::without_the_middle(self.to_text()))
     }
 }
 

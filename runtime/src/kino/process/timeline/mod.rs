@@ -152,14 +152,9 @@ impl Timeline {
     }
 }
 
-/// The picture twice, and the text. Of these every front end, trusted or not, shows one.
 impl Render for Timeline {
     fn render(&self) -> Bundle {
-        let picture = self.picture();
-        Bundle::new()
-            .with("text/html", picture.to_img(&self.chart.summary()))
-            .with("image/svg+xml", picture.svg)
-            .with("text/plain", self.to_text())
+        self.picture().into_bundle(&self.chart.summary(), self.to_text())
     }
 }
 
