@@ -97,3 +97,27 @@ fn passes() {}",
         );
     });
 }
+
+#[test]
+fn what_a_test_has_started_is_gone_before_the_next_one() {
+    in_session(async |kernel| {
+        let cell = kernel
+            .run(
+                "#[test]
+async fn one() { agent::start_link(|| 1).name(\"shared\").await.unwrap(); }
+#[test]
+async fn the_next() { agent::start_link(|| 2).name(\"shared\").await.unwrap(); }
+#[test]
+#[should_panic(expected = \"oh\")]
+async fn one_that_panics() { agent::start_link(|| 3).name(\"shared\").await.unwrap(); panic!(\"oh\") }
+#[test]
+async fn a_tree() {
+    let child = agent::child_spec(\"child\", || 4).name(\"shared\");
+    Supervisor::new(Strategy::OneForOne).child(child).start_link().await.unwrap();
+}",
+            )
+            .await;
+        assert_eq!(cell.stream("stderr"), "");
+        assert_eq!(kernel.value("process::whereis(\"shared\")").await, "None");
+    });
+}

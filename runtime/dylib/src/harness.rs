@@ -1,4 +1,7 @@
 //! The tests of a cell: each runs as a process of its own, one after the other.
+//!
+//! What a test has started with a link ends with it, and is gone before the next test begins, so that each can start
+//! the same server under the same name.
 
 use std::any::Any;
 use std::fmt::{self, Debug, Write as _};
@@ -131,23 +134,48 @@ impl Drop for Watched {
 async fn run(test: &Test) -> Result<(), String> {
     let (start, evaluator) = (test.start, runtime::me());
     let (pid, watched) = runtime::spawn_monitor(async move {
-        let verdict = guarded(start).await;
-        runtime::send(evaluator, Verdict(runtime::me(), verdict));
+        let ended = guarded(start).await;
+        let me = runtime::me();
+        let linked = process::info(me).map(|info| info.links).unwrap_or_default();
+        runtime::send(evaluator, Verdict { of: me, ended, linked });
+        // Links survive a normal end.
+        runtime::exit(ExitReason::Shutdown);
     });
     let _watched = Watched(pid, watched);
     let mut verdict = None;
-    loop {
+    let ended = loop {
         runtime::receive! {
-            Verdict(of, given) if of == pid => verdict = Some(given),
-            Down { monitor, reason, .. } if monitor == watched => {
-                return judge(test, verdict.unwrap_or_else(|| Ended::Wrong(format!("its process ended: {reason}"))));
-            }
+            given: Verdict if given.of == pid => verdict = Some(given),
+            Down { monitor, reason, .. } if monitor == watched => break reason,
         }
+    };
+    let Some(verdict) = verdict else {
+        return judge(test, Ended::Wrong(format!("its process ended: {ended}")));
+    };
+    gone(&verdict.linked).await;
+    judge(test, verdict.ended)
+}
+
+/// Waits until these are gone; not for ever, since some may stay.
+async fn gone(linked: &[Pid]) {
+    let deadline = Instant::now() + runtime::secs(5);
+    for &pid in linked {
+        let watched = process::monitor(pid);
+        runtime::receive! {
+            Down { monitor, .. } if monitor == watched => (),
+            after deadline.saturating_duration_since(Instant::now()) => (),
+        }
+        process::demonitor_flush(watched);
     }
 }
 
 #[derive(Debug)]
-struct Verdict(Pid, Ended);
+struct Verdict {
+    of: Pid,
+    ended: Ended,
+    /// The links of its process.
+    linked: Vec<Pid>,
+}
 
 #[derive(Debug)]
 enum Ended {
