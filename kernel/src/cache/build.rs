@@ -1,5 +1,6 @@
 //! Building the runtime for cells.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{BufReader, IsTerminal as _, Read};
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar as Bar, ProgressStyle};
 
+use super::library::Features;
 use super::{Toolchain, copy, sources};
 
 /// How far a build is.
@@ -91,9 +93,8 @@ pub(super) const NO_WORKSPACE: &str = "[workspace]\nexclude = [\"ctx\", \"templa
 
 /// The manifest of a cell's crate as evcxr 0.22.0 writes it: cargo must take what is compiled with
 /// it as compiled with evcxr's.
-pub(super) fn template_manifest(dependencies: &[(&str, String)]) -> String {
-    let dependencies: String = dependencies
-        .iter()
+pub(super) fn template_manifest<N: Display, C: Display>(dependencies: impl IntoIterator<Item = (N, C)>) -> String {
+    let dependencies: String = (dependencies.into_iter())
         .map(|(name, config)| format!("{name} = {config}\n"))
         .collect();
     format!(
@@ -125,18 +126,32 @@ overflow-checks = true
     )
 }
 
-/// Builds everything into `dir`, taking over from `seed` what was compiled there.
-pub(super) fn build(dir: &Path, toolchain: &Toolchain, seed: Option<&Path>, report: &mut dyn Report) -> Result<()> {
-    let sources = dir.join("sources");
+/// Builds everything into `dir`, taking over from `seed` what was compiled there. `features` are switched on.
+pub(super) fn build(
+    dir: &Path,
+    toolchain: &Toolchain,
+    seed: Option<&Path>,
+    features: &Features,
+    report: &mut dyn Report,
+) -> Result<()> {
     let template = dir.join("template");
-    sources::write(&sources)?;
-    fs::create_dir_all(dir.join(".cargo"))?;
-    fs::write(dir.join(".cargo/config.toml"), CARGO_CONFIG)?;
-    fs::write(dir.join("Cargo.toml"), NO_WORKSPACE)?;
     if let Some(seed) = seed.filter(|_| !template.join("target").exists()) {
         // Only time is lost if this does not work.
         let _ = copy::copy_tree(&seed.join("target"), &template.join("target"), &of_this_version);
     }
+    prepare(dir, toolchain, features, report)?;
+    link_library(dir, &toolchain.library_sources()?)?;
+    cargo(&template, toolchain, &["build", "--target", &toolchain.target], report)
+}
+
+/// Writes to `dir` what is built there, and has cargo fetch what it needs.
+pub(super) fn prepare(dir: &Path, toolchain: &Toolchain, features: &Features, report: &mut dyn Report) -> Result<()> {
+    let sources = dir.join("sources");
+    let template = dir.join("template");
+    sources::write(&sources, None, features)?;
+    fs::create_dir_all(dir.join(".cargo"))?;
+    fs::write(dir.join(".cargo/config.toml"), CARGO_CONFIG)?;
+    fs::write(dir.join("Cargo.toml"), NO_WORKSPACE)?;
     fs::create_dir_all(template.join("src"))?;
     fs::write(
         template.join("src/lib.rs"),
@@ -144,13 +159,23 @@ pub(super) fn build(dir: &Path, toolchain: &Toolchain, seed: Option<&Path>, repo
     )?;
     fs::write(
         template.join("Cargo.toml"),
-        template_manifest(&sources::dependencies(&sources)),
+        template_manifest(sources::dependencies(&sources)),
     )?;
-    if !template.join("Cargo.lock").exists() {
-        fs::write(template.join("Cargo.lock"), sources::lock_file())?;
+    let file = template.join("Cargo.lock");
+    fs::write(&file, sources::lock_file())?;
+    // evcxr has cargo describe the dependencies for all platforms, which needs them all to be here.
+    cargo(&template, toolchain, &["fetch"], report)?;
+    let mut lock = fs::read_to_string(&file)?;
+    loop {
+        sources::write(&sources, Some(&lock), features)?;
+        cargo(&template, toolchain, &["fetch"], report)?;
+        // A feature may need packages that the library did not have, whose versions have to be fixed too.
+        let now = fs::read_to_string(&file)?;
+        if now == lock {
+            return Ok(());
+        }
+        lock = now;
     }
-    link_library(dir, &toolchain.library_sources()?)?;
-    run_cargo(&template, toolchain, report)
 }
 
 /// The crates of the standard library that rust-analyzer needs to name the types of variables.
@@ -186,12 +211,6 @@ fn link_library(dir: &Path, sources: &Path) -> Result<()> {
 /// Names of files that belong to one version of the runtime and not to its dependencies.
 fn of_this_version(name: &str) -> bool {
     name.contains("crabtree") || name.contains("ctx") || name == "incremental" || name == ".cargo-lock"
-}
-
-fn run_cargo(template: &Path, toolchain: &Toolchain, report: &mut dyn Report) -> Result<()> {
-    // evcxr has cargo describe the dependencies for all platforms, which needs them all to be here.
-    cargo(template, toolchain, &["fetch"], report)?;
-    cargo(template, toolchain, &["build", "--target", &toolchain.target], report)
 }
 
 fn cargo(template: &Path, toolchain: &Toolchain, arguments: &[&str], report: &mut dyn Report) -> Result<()> {

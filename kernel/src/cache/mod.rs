@@ -9,6 +9,7 @@
 //! <cache>/builds/<key>/template  a crate like the one that evcxr makes, with everything compiled
 //! <cache>/builds/<key>/library   std's sources for rust-analyzer, without its largest crates
 //! <cache>/builds/<key>/metadata.json  what rust-analyzer is told of the template
+//! <cache>/builds/<key>/library.txt    what cargo says that the library is made of
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
@@ -18,6 +19,7 @@
 mod build;
 mod copy;
 mod describe;
+mod library;
 mod packages;
 mod session;
 mod sources;
@@ -31,6 +33,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 
 pub(crate) use build::Progress;
+pub(crate) use library::Features;
 pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;
 pub(crate) use toolchain::Toolchain;
@@ -39,10 +42,13 @@ pub(crate) use toolchain::Toolchain;
 pub(crate) const CACHE_ENV: &str = "CRABTREE_CACHE_DIR";
 
 /// Counts the forms that a build's directory has had.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// The file that holds what rust-analyzer is told of the template.
 const METADATA: &str = "metadata.json";
+
+/// The file that says what the library is made of.
+const LIBRARY: &str = "library.txt";
 
 /// Builds of other versions that were not used for so long are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -117,21 +123,22 @@ impl Prepared {
 /// With `progress`, standard error shows how far the build is.
 pub(crate) fn ensure(progress: bool) -> Result<Prepared> {
     if progress {
-        ensure_with(&mut build::ProgressBar::default())
+        ensure_with(&Features::usual(), &mut build::ProgressBar::default())
     } else {
-        ensure_with(&mut |_: Progress<'_>| {})
+        ensure_with(&Features::usual(), &mut |_: Progress<'_>| {})
     }
 }
 
-/// As [`ensure`]; `report` hears how far the build is, and nothing if there is nothing to build.
-pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
+/// As [`ensure`], for a library with these features; `report` hears how far the build is, and nothing if there is nothing
+/// to build.
+pub(crate) fn ensure_with(features: &Features, report: &mut dyn build::Report) -> Result<Prepared> {
     let toolchain = Toolchain::find()?;
     let root = root()?;
     let all = root.join("builds");
     fs::create_dir_all(&all).with_context(|| format!("cannot make the cache directory {}", all.display()))?;
     // cargo and rust-analyzer know places by their real names.
     let (root, all) = (root.canonicalize()?, all.canonicalize()?);
-    let key = key(&toolchain);
+    let key = key(&toolchain, features);
     let dir = all.join(&key);
     loop {
         let lock = open_lock(&all, &key)?;
@@ -158,7 +165,8 @@ pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
         }
         if !is_ready(&dir) {
             let seed = seed(&all, &key);
-            build::build(&dir, &toolchain, seed.as_deref(), report)?;
+            build::build(&dir, &toolchain, seed.as_deref(), features, report)?;
+            fs::write(dir.join(LIBRARY), library::tree(&dir.join("template"), &toolchain)?)?;
             describe::describe(&dir.join("template"), &toolchain, &dir.join(METADATA))?;
             fs::write(dir.join("ready"), &toolchain.version)?;
             report.report(Progress::Done);
@@ -169,7 +177,9 @@ pub(crate) fn ensure_with(report: &mut dyn build::Report) -> Result<Prepared> {
 
 /// Whether the runtime for this binary and toolchain is built.
 pub(crate) fn is_warm(toolchain: &Toolchain) -> Result<bool> {
-    Ok(is_ready(&root()?.join("builds").join(key(toolchain))))
+    Ok(is_ready(
+        &root()?.join("builds").join(key(toolchain, &Features::usual())),
+    ))
 }
 
 /// Where the cache is.
@@ -188,7 +198,7 @@ fn is_ready(dir: &Path) -> bool {
 }
 
 /// Names what a build depends on.
-fn key(toolchain: &Toolchain) -> String {
+fn key(toolchain: &Toolchain, features: &Features) -> String {
     use sha2::{Digest as _, Sha256};
     let mut hash = Sha256::new();
     for (name, contents) in sources::FILES {
@@ -197,7 +207,8 @@ fn key(toolchain: &Toolchain) -> String {
         hash.update(contents);
     }
     hash.update(toolchain.version.as_bytes());
-    hash.update(build::template_manifest(&[]).as_bytes());
+    hash.update(build::template_manifest::<&str, &str>([]).as_bytes());
+    hash.update(format!("{features:?}").as_bytes());
     hash.update(build::CARGO_CONFIG.as_bytes());
     hash.update(describe::PACKAGES.join(" ").as_bytes());
     hash.update(LAYOUT.to_le_bytes());

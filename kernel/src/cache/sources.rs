@@ -6,21 +6,27 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::library::{Features, Side};
+
 /// Paths below the workspace's root and contents.
 pub(super) const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+
+/// The manifest of the library that cells link to.
+const LIBRARY: &str = "runtime/dylib/Cargo.toml";
 
 /// The packages that cells need; the kernel is none of them.
 const MEMBERS: [&str; 4] = ["runtime", "runtime/macros", "runtime/link", "runtime/dylib"];
 
-/// Writes the sources to `dir` as a workspace of their own.
-pub(super) fn write(dir: &Path) -> Result<()> {
+/// Writes the sources to `dir` as a workspace of their own. `lock` says which versions the library is made of; without it,
+/// none is fixed and nothing is switched on.
+pub(super) fn write(dir: &Path, lock: Option<&str>, more: &Features) -> Result<()> {
     for (name, contents) in FILES {
         let path = dir.join(name);
         let parent = path.parent().context("every source lies in a directory")?;
         fs::create_dir_all(parent)?;
-        let contents = match *name {
-            "Cargo.toml" => workspace_manifest(contents)?.into_bytes(),
-            "runtime/dylib/Cargo.toml" => pinned_manifest(contents)?.into_bytes(),
+        let contents = match (*name, lock) {
+            ("Cargo.toml", _) => workspace_manifest(contents)?.into_bytes(),
+            (LIBRARY, Some(lock)) => library_manifest(contents, lock, more)?.into_bytes(),
             _ => contents.to_vec(),
         };
         // A file that is as it should be keeps its time, or cargo would build again.
@@ -68,30 +74,46 @@ fn workspace_manifest(original: &[u8]) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// The manifest of the library that cells link to, with the version of everything below it fixed.
+/// The manifest of the library that cells link to, with the version of everything below it fixed, and with features
+/// switched on.
 ///
-/// To check a dependency that a cell adds, evcxr has cargo forget its lock file. Were a version to
-/// move then, cargo would build a second library beside the one that the host has loaded.
-fn pinned_manifest(original: &[u8]) -> Result<String> {
+/// To check a dependency that a cell adds, evcxr has cargo forget its lock file. Were a version to move then, or a
+/// feature to be switched on, cargo would build a second library beside the one that the host has loaded.
+fn library_manifest(original: &[u8], lock: &str, more: &Features) -> Result<String> {
     let mut manifest: toml::Table = std::str::from_utf8(original)?
         .parse()
         .context("the library's manifest")?;
-    // Without a build script, cargo resolves these and compiles none of them.
-    let pins = manifest
-        .entry("build-dependencies")
-        .or_insert_with(|| toml::Table::new().into());
-    let pins = pins.as_table_mut().context("[build-dependencies] is no table")?;
-    let below = closure(std::str::from_utf8(lock_file())?, "crabtree-dylib")?;
-    for (name, version) in &below {
-        // cargo wants one name for one package, and what the library itself depends on has one.
-        let alone = below.iter().filter(|(other, _)| other == name).count() == 1;
-        let key = if alone {
-            name.clone()
-        } else {
-            format!("{name}-{}", version.replace(['.', '+'], "-"))
-        };
-        let pin = format!("package = \"{name}\"\nversion = \"={version}\"\ndefault-features = false");
-        pins.insert(key, pin.parse::<toml::Table>()?.into());
+    let below = closure(lock, "crabtree-dylib")?;
+    // Cargo resolves build dependencies and, without a build script, compiles none of them. Their features are those of
+    // what runs in the compiler: cargo keeps them apart from the features of what is compiled into the library.
+    for (section, side) in [("build-dependencies", Side::Compiler), ("dependencies", Side::Library)] {
+        let entries = manifest
+            .entry(section)
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .with_context(|| format!("[{section}] is no table"))?;
+        for (name, version) in &below {
+            let features = more.of(name, side);
+            if side == Side::Library && features.is_empty() {
+                continue;
+            }
+            // Cargo wants one name for one package, and what the library itself depends on has one.
+            let alone = below.iter().filter(|(other, _)| other == name).count() == 1;
+            let key = if alone {
+                name.clone()
+            } else {
+                format!("{name}-{}", version.replace(['.', '+'], "-"))
+            };
+            let fresh = format!("package = \"{name}\"\nversion = \"={version}\"\ndefault-features = false");
+            let fresh: toml::Table = fresh.parse()?;
+            let entry = entries.entry(key).or_insert_with(|| fresh.into());
+            let entry = entry.as_table_mut().context("a dependency is no table")?;
+            let on = entry
+                .entry("features")
+                .or_insert_with(|| Vec::<toml::Value>::new().into());
+            let on = on.as_array_mut().context("features are no array")?;
+            on.extend(features.into_iter().map(toml::Value::from));
+        }
     }
     Ok(manifest.to_string())
 }
@@ -161,16 +183,26 @@ mod tests {
     }
 
     #[test]
-    fn the_library_fixes_the_versions_of_all_that_is_below_it() {
-        let (_, original) = FILES
-            .iter()
-            .find(|(name, _)| *name == "runtime/dylib/Cargo.toml")
+    fn the_library_fixes_the_versions_of_all_that_is_below_it_and_switches_features_on() {
+        let original = b"[dependencies]\nb.workspace = true\n";
+        let lock = "[[package]]\nname = \"crabtree-dylib\"\nversion = \"1.0.0\"\n\
+                    dependencies = [\"b\", \"c 1.0.0\", \"c 2.0.0\"]\n\
+                    [[package]]\nname = \"b\"\nversion = \"0.1.0\"\nsource = \"registry+x\"\n\
+                    [[package]]\nname = \"c\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\n\
+                    [[package]]\nname = \"c\"\nversion = \"2.0.0\"\nsource = \"registry+x\"\n\
+                    [[package]]\nname = \"else\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\n";
+        let mut more = Features::default();
+        more.add("b", Side::Library, "fast");
+        more.add("c", Side::Compiler, "full");
+        let manifest: toml::Table = library_manifest(original, lock, &more).unwrap().parse().unwrap();
+        let expected: toml::Table = "[dependencies]\nb = { workspace = true, features = [\"fast\"] }\n\
+             [build-dependencies]\n\
+             b = { package = \"b\", version = \"=0.1.0\", default-features = false, features = [] }\n\
+             c-1-0-0 = { package = \"c\", version = \"=1.0.0\", default-features = false, features = [\"full\"] }\n\
+             c-2-0-0 = { package = \"c\", version = \"=2.0.0\", default-features = false, features = [\"full\"] }\n"
+            .parse()
             .unwrap();
-        let manifest: toml::Table = pinned_manifest(original).unwrap().parse().unwrap();
-        let pins = manifest["build-dependencies"].as_table().unwrap();
-        let pinned = |name: &str| pins.values().any(|pin| pin["package"].as_str() == Some(name));
-        assert!(pinned("tokio") && pinned("serde_core"), "{pins}");
-        assert!(!pinned("crabtree") && !pinned("evcxr"), "{pins}");
+        assert_eq!(manifest, expected);
     }
 
     #[test]

@@ -417,7 +417,9 @@ impl Worker {
     }
 
     fn try_start(&mut self) -> Result<()> {
-        let prepared = cache::ensure_with(&mut |progress: Progress<'_>| self.tell(progress))?;
+        let prepared = cache::ensure_with(&cache::Features::usual(), &mut |progress: Progress<'_>| {
+            self.tell(progress)
+        })?;
         let program = self.options.program.clone();
         let program = program.context("this program does not know where it is")?;
         let (role, inherited) = match &self.beside {
