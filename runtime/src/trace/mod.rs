@@ -116,7 +116,7 @@ static SWITCH: AtomicBool = AtomicBool::new(false);
 /// may see it a little later.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
-    SWITCH.load(Ordering::Relaxed)
+    !cfg!(crabtree_untraced) && SWITCH.load(Ordering::Relaxed)
 }
 
 /// How much a trace may hold. The oldest events make room for new ones.

@@ -1,0 +1,5 @@
+//! The contenders with the allocator of the system.
+
+fn main() {
+    contenders::main();
+}
