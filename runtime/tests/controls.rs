@@ -8,6 +8,8 @@ use crabtree::kino::Render;
 use crabtree::kino::comm::{Action, Comm, Event, Payload};
 use crabtree::kino::control::{self, Click, Key};
 use crabtree::kino::input::{self, Date};
+use crabtree::kino::layout;
+use crabtree::kino::process::{SortBy, observer, watch};
 use crabtree::prelude::*;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -359,5 +361,259 @@ fn without_a_front_end_a_control_is_a_picture() {
             .collect();
         assert_eq!(texts, ["<script>", "&", "✓", "B", "Send"]);
         assert!(bundle.get("text/html").unwrap().starts_with("<img alt="));
+    });
+}
+
+const VIEW: &str = "application/vnd.jupyter.widget-view+json";
+
+fn view(bundle: &kino::Bundle) -> Option<String> {
+    let view: Value = serde_json::from_str(bundle.get(VIEW)?).unwrap();
+    Some(view["model_id"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn controls_in_grids_and_tabs_work_and_elsewhere_are_pictures() {
+    check(async {
+        let page = Page::open();
+        let button = control::button("Go");
+        let text = kino::markdown("**beside**");
+        let parts: [&dyn Render; 2] = [&button, &text];
+        let grid = layout::grid(parts).columns(2).boxed();
+        let tabs = layout::tabs([("Inner", grid.render()), ("Other", kino::text("plain").render())]);
+        let bundle = tabs.render();
+        let outer = page.model("TabModel");
+        assert_eq!(view(&bundle).as_deref(), Some(outer.comm.id()));
+        assert_eq!(outer.state["titles"], json!(["Inner", "Other"]));
+        let inner = page.model("GridBoxModel");
+        let is_child = |model: &Model, of: &Model| {
+            let children = of.state["children"].as_array().unwrap();
+            children.contains(&json!(format!("IPY_MODEL_{}", model.comm.id())))
+        };
+        assert!(is_child(&inner, &outer));
+        // The first frame is around the button itself, and not around a picture of it.
+        let frames: Vec<Model> = page.models();
+        let of_button = frames
+            .iter()
+            .find(|model| is_vbox(model) && is_child(&page.model("ButtonModel"), model));
+        assert!(is_child(of_button.unwrap(), &inner));
+        let columns = frames
+            .iter()
+            .filter_map(|model| model.state["grid_template_columns"].as_str());
+        assert_eq!(columns.collect::<Vec<_>>(), ["repeat(2, max-content)"]);
+        assert!(
+            page.model("HTMLModel").state["value"]
+                .as_str()
+                .unwrap()
+                .contains("plain")
+        );
+        let html = bundle.get("text/html").unwrap();
+        assert!(
+            html.starts_with("<details open>") && html.contains("<img alt=\"[ Go ]\""),
+            "{html}"
+        );
+        button.subscribe("go");
+        page.model("ButtonModel").does("click");
+        receive! { ("go", Click): (&str, Click) => () }
+        let models = page.models().len();
+        tabs.render();
+        assert_eq!(page.models().len(), models, "shown twice, they are there once");
+        assert_eq!(
+            view(&layout::grid([text]).render()),
+            None,
+            "without controls it is as it was"
+        );
+    });
+}
+
+fn is_vbox(model: &Model) -> bool {
+    model.state["_model_name"] == "VBoxModel"
+}
+
+/// The observer as a page shows it.
+struct Table<'a> {
+    page: &'a Page,
+    live: kino::Live,
+}
+
+impl<'a> Table<'a> {
+    fn of(page: &'a Page, processes: Vec<Pid>) -> Table<'a> {
+        let shown = observer()
+            .top(4)
+            .sort_by(SortBy::Pid)
+            .only(move |listed| processes.contains(&listed.pid));
+        Table {
+            page,
+            live: watch(shown),
+        }
+    }
+
+    /// What a model has become, with all that was said of it.
+    fn now(&self, model: &Model) -> Value {
+        let mut state = model.state.clone();
+        for said in self.page.said(&model.comm) {
+            state
+                .as_object_mut()
+                .unwrap()
+                .extend(said["state"].as_object().unwrap().clone());
+        }
+        state
+    }
+
+    fn is_seen(&self, model: &Model) -> bool {
+        let layout = model.state["layout"].as_str().unwrap().trim_start_matches("IPY_MODEL_");
+        let models = self.page.models();
+        let layout = models.iter().find(|model| model.comm.id() == layout).unwrap();
+        self.now(layout)["display"].is_null()
+    }
+
+    /// What is written on the buttons that are seen.
+    fn buttons(&self) -> Vec<String> {
+        let models = self.page.models();
+        let buttons = models
+            .iter()
+            .filter(|model| model.state["_model_name"] == "ButtonModel");
+        let seen = buttons.filter(|model| self.is_seen(model));
+        seen.map(|model| self.now(model)["description"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The markup that is seen.
+    fn markup(&self) -> String {
+        let models = self.page.models();
+        let seen = models
+            .iter()
+            .filter(|model| model.state["_model_name"] == "HTMLModel" && self.is_seen(model));
+        seen.map(|model| self.now(model)["value"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    async fn press(&self, button: &str) {
+        let models = self.page.models();
+        let mut buttons = models
+            .iter()
+            .filter(|model| model.state["_model_name"] == "ButtonModel");
+        let found = buttons.find(|model| self.is_seen(model) && self.now(model)["description"] == button);
+        found
+            .unwrap_or_else(|| panic!("no {button}: {:?}", self.buttons()))
+            .does("click");
+        process::sleep(secs(2)).await;
+    }
+}
+
+#[test]
+fn a_watched_observer_shows_who_is_pressed_and_kills_on_request() {
+    check(async {
+        let page = Page::open();
+        let server = agent::start(|| vec!["<kept>", "& shown"])
+            .name("observed <server>")
+            .await
+            .unwrap();
+        let reader = process::Builder::new()
+            .label("reader")
+            .spawn(process::sleep(secs(3600)))
+            .unwrap();
+        send(reader, "a letter");
+        let table = Table::of(&page, vec![server.pid(), reader]);
+        process::sleep(ms(10)).await;
+        let pids = [server.pid().to_string(), reader.to_string()];
+        assert_eq!(table.buttons(), pids);
+        assert!(table.markup().contains("observed &lt;server&gt;"), "{}", table.markup());
+
+        table.press(&pids[0]).await;
+        let details = table.markup();
+        for part in [
+            "[&quot;&lt;kept&gt;&quot;, &quot;&amp; shown&quot;]",
+            "agent::State",
+            "backtrace",
+            "gen_server",
+        ] {
+            assert!(details.contains(part), "{part} in {details}");
+        }
+        table.press(&pids[1]).await;
+        let details = table.markup();
+        for part in ["reader", "a letter", "backtrace", "waits"] {
+            assert!(details.contains(part), "{part} in {details}");
+        }
+        let kill = format!("Kill {reader}");
+        assert_eq!(table.buttons()[2..], [kill.clone(), "Close".to_owned()]);
+
+        let watched = process::monitor(reader);
+        table.press(&kill).await;
+        receive! { Down { monitor, reason, .. } if monitor == watched => assert_eq!(reason, ExitReason::Killed) }
+        assert!(table.markup().contains(&format!(
+            "reader &lt;{}&gt; was killed.",
+            pids[1].trim_matches(['<', '>'])
+        )));
+        assert_eq!(table.buttons(), pids[..1], "who is gone is gone from the table");
+
+        table.live.stop();
+        end_of(table.live.pid()).await;
+        process::sleep(ms(10)).await;
+        assert_eq!(page.closed().len(), page.models().len(), "nothing is left in the page");
+        agent::stop(server).await.unwrap();
+    });
+}
+
+#[test]
+fn an_observer_says_what_replaced_a_process_and_spares_what_the_notebook_needs() {
+    check(async {
+        let page = Page::open();
+        let named =
+            ChildSpec::new("named", || async { Ok(spawn_link(std::future::pending::<()>())) }).name("observed child");
+        let sup = Supervisor::new(Strategy::OneForOne)
+            .child(named)
+            .start_link()
+            .await
+            .unwrap();
+        let child = process::whereis("observed child").unwrap();
+        let table = Table::of(&page, vec![me(), child, process::group_leader()]);
+        process::sleep(ms(10)).await;
+        for (pid, why) in [
+            (me(), "cells run in"),
+            (process::group_leader(), "outputs go through it"),
+        ] {
+            table.press(&pid.to_string()).await;
+            table.press(&format!("Kill {pid}")).await;
+            let markup = table.markup();
+            assert!(markup.contains("was not killed: ") && markup.contains(why), "{markup}");
+            assert!(process::is_alive(pid));
+        }
+        table.press(&child.to_string()).await;
+        table.press(&format!("Kill {child}")).await;
+        let new = process::whereis("observed child").unwrap();
+        assert_ne!(new, child);
+        let says = format!(
+            "observed child is &lt;{}&gt; now.",
+            new.to_string().trim_matches(['<', '>'])
+        );
+        assert!(table.markup().contains(&says), "{}", table.markup());
+        table.live.stop();
+        supervisor::stop(sup).await.unwrap();
+    });
+}
+
+#[test]
+fn an_observer_is_sorted_by_its_reader_and_goes_on_where_nobody_knows_controls() {
+    check(async {
+        let page = Page::open();
+        let (few, many) = (spawn(std::future::pending::<()>()), spawn(std::future::pending::<()>()));
+        (0..3).for_each(|n| send(many, n));
+        let table = Table::of(&page, vec![few, many]);
+        process::sleep(ms(10)).await;
+        assert_eq!(table.buttons(), [few.to_string(), many.to_string()]);
+        page.model("DropdownModel").changes(json!({"index": 1}));
+        process::sleep(ms(10)).await;
+        assert_eq!(table.buttons(), [many.to_string(), few.to_string()]);
+        assert!(table.markup().contains("messages ▼"));
+
+        let comm = page.model("DropdownModel").comm;
+        let closed = Event::Closed {
+            comm,
+            payload: Payload::default(),
+        };
+        send(page.model("DropdownModel").owner, closed);
+        process::sleep(secs(3)).await;
+        assert!(process::is_alive(table.live.pid()));
+        table.live.stop();
     });
 }

@@ -259,3 +259,12 @@ fn settling_waits_for_the_last_output() {
         assert_eq!(*screen.text.lock().unwrap(), "123");
     });
 }
+
+#[test]
+fn a_look_back_at_what_nobody_recorded_says_what_to_do() {
+    check(async {
+        let bundle = kino::process::trace_last(secs(1)).render();
+        let advice = "**Nothing was recorded.** Call `trace::on()`, do again what was a surprise, and look then";
+        assert!(bundle.text().starts_with(advice), "{bundle:?}");
+    });
+}

@@ -401,3 +401,23 @@ fn processes_are_shown_in_tables_and_trees() {
         assert_eq!(screen.texts()[2], format!("{:#?}", vec![me()]));
     });
 }
+
+#[test]
+fn settling_does_not_wait_for_what_goes_on_by_the_clock_for_ever() {
+    check(async {
+        screen(true);
+        kino::animate(kino::interval(ms(5)), |n| async move { kino::text(n.to_string()) });
+        let table = kino::process::watch(kino::process::observer().every(ms(5)));
+        kino::settle(ms(100)).await;
+        // One that says when it ends is waited for.
+        let ends = kino::animate(kino::interval(ms(50)), |n| async move {
+            match n {
+                9 => ControlFlow::Break(kino::text("done")),
+                n => ControlFlow::Continue(kino::text(n.to_string())),
+            }
+        });
+        kino::settle(ms(100)).await;
+        assert!(!process::is_alive(ends.pid()));
+        assert!(process::is_alive(table.pid()));
+    });
+}

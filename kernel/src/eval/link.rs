@@ -400,7 +400,10 @@ impl Link {
                     hidden,
                 });
             }
-            ToKernel::Comm { cell, comm } => self.emit(cell, |cell| Event::Comm { cell, comm }),
+            ToKernel::Comm { cell, comm } => {
+                let comm = self.located_comm(comm);
+                self.emit(cell, |cell| Event::Comm { cell, comm });
+            }
             ToKernel::Outcome { cell, end } => {
                 let mut state = self.state();
                 if state.cell == Some(cell) {
@@ -425,7 +428,19 @@ impl Link {
 
     fn mime_bundle(&self, bundle: Vec<(String, String)>) -> MimeBundle {
         let located = bundle.into_iter();
-        mime_bundle(located.map(|(mime, content)| (mime, self.shared.listings.locate(content, None))))
+        mime_bundle(located.map(|(mime, content)| {
+            let content = match mime.as_str() {
+                "text/html" => self.shared.listings.locate_in_markup(content),
+                _ => self.shared.listings.locate(content, None),
+            };
+            (mime, content)
+        }))
+    }
+
+    fn located_comm(&self, mut comm: Comm) -> Comm {
+        let (Comm::Open { payload, .. } | Comm::Message { payload, .. } | Comm::Close { payload, .. }) = &mut comm;
+        payload.data = self.shared.listings.locate_in_json(std::mem::take(&mut payload.data));
+        comm
     }
 
     fn emit(&self, cell: u64, event: impl FnOnce(CellId) -> Event) {

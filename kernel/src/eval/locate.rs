@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crabtree_link::GENERATED;
+use serde_json::Value;
 
 use super::rewrite::{Position, Rewritten, split};
 use super::symbols::{self, Function};
@@ -242,6 +243,44 @@ impl Listings {
     /// Replaces places in generated sources by places in cells, where they can be found. Those that do not say in which
     /// source they are count as places in that of `own`, if that is given.
     pub(super) fn locate(&self, text: String, own: Option<u64>) -> String {
+        self.locate_as(text, own, |frame| frame)
+    }
+
+    /// Like [`locate`](Listings::locate), in markup: there, names of functions are text as well.
+    pub(super) fn locate_in_markup(&self, markup: String) -> String {
+        self.locate_as(markup, None, |frame| Frame {
+            text: frame
+                .text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;"),
+            ..frame
+        })
+    }
+
+    /// Like [`locate`](Listings::locate), in all texts of a JSON value; those that begin with a tag are markup.
+    pub(super) fn locate_in_json(&self, json: String) -> String {
+        if !json.contains(GENERATED) {
+            return json;
+        }
+        let Ok(mut value) = serde_json::from_str(&json) else {
+            return json;
+        };
+        self.locate_texts(&mut value);
+        value.to_string()
+    }
+
+    fn locate_texts(&self, value: &mut Value) {
+        match value {
+            Value::String(text) if text.starts_with('<') => *text = self.locate_in_markup(std::mem::take(text)),
+            Value::String(text) => *text = self.locate(std::mem::take(text), None),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.locate_texts(value)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.locate_texts(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn locate_as(&self, text: String, own: Option<u64>, written: impl Fn(Frame) -> Frame) -> String {
         if !text.contains(GENERATED) {
             return text;
         }
@@ -249,7 +288,7 @@ impl Listings {
         let mut trace = Trace::default();
         for line in text.split_inclusive('\n') {
             match self.frame_of_line(line) {
-                Some(frame) => trace.frame(&mut located, line, &frame),
+                Some(frame) => trace.frame(&mut located, line, &written(frame)),
                 None => trace.other(&mut located, line, |line| self.located(line, own)),
             }
         }

@@ -84,6 +84,34 @@ test('all kinds of inputs are there', async () => {
   await notebook.shoot('controls');
 });
 
+test('a process is looked at and killed from the observer', async () => {
+  const table = await notebook.cell('observer');
+  const row = await table.waitForSelector('.widget-html-content tr:has-text("doomed")');
+  assert.match(await row.innerText(), /<i>doomed<\/i>/);
+  const pid = await notebook.text((await notebook.run('println!("{doomed}");')));
+  await (await table.waitForSelector(`button:text-is("${pid.trim()}")`)).click();
+  await table.waitForSelector('text=a letter that nobody reads');
+  await table.waitForSelector('text=/cell \\[\\d+\\] \\d+:\\d+/');
+  await notebook.shoot('observer');
+  await (await table.waitForSelector('button:text("Kill <0.")')).click();
+  await table.waitForSelector('text=was killed');
+  assert.match(await notebook.text(await notebook.run('process::is_alive(doomed)')), /false/);
+  // The evaluator is in the table as well.
+  await table.$eval('select', select => { select.selectedIndex = 4; select.dispatchEvent(new Event('change')); });
+  await (await table.waitForSelector('button:text-is("<0.1.0>")')).click();
+  await (await table.waitForSelector('button:text-is("Kill <0.1.0>")')).click();
+  await table.waitForSelector('text=was not killed');
+});
+
+test('controls in tabs and grids work', async () => {
+  const tabs = await notebook.cell('tabs');
+  await (await tabs.waitForSelector('button.jupyter-button:text("Inside")')).click();
+  await notebook.shows('tabs', 'pressed inside');
+  await (await tabs.waitForSelector('.lm-TabBar-tab:has-text("Tree")')).click();
+  await checkPicture(page, await tabs.waitForSelector('img'), ['Downloads', 'fetcher']);
+  await notebook.shoot('tabs');
+});
+
 test('a dark theme shows the same', async () => {
   await notebook.command('apputils:change-theme', { theme: 'JupyterLab Dark' });
   await page.waitForFunction(() => document.body.dataset.jpThemeLight === 'false');

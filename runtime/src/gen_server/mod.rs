@@ -115,7 +115,7 @@ pub use error::{CallError, CallFailure, StartError};
 pub use multi::{MultiCall, abcast, multi_call};
 pub(crate) use request::{Asked, asked};
 pub use returns::{Caller, Init, Next, Reply, Timeout};
-pub(crate) use server::unknown;
+pub(crate) use server::{is_at_rest, unknown};
 pub(crate) use start::Place;
 pub use start::{Starting, start, start_link, start_monitor};
 use std::fmt::Debug;

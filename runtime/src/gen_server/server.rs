@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::call::Origin;
 use crate::process::scan::Scan;
-use crate::process::{self, Exit};
+use crate::process::{self, Exit, Place};
 use crate::sys::{Event, Status};
 use crate::{ExitReason, exit, me, report};
 use std::fmt::{self, Write};
@@ -23,6 +23,11 @@ pub(super) enum Started {
     Ok,
     Ignore,
     Failed(ExitReason),
+}
+
+/// Whether a process that waits at that place is a server that waits for the next message.
+pub(crate) fn is_at_rest(place: Place) -> bool {
+    place.file() == file!()
 }
 
 /// What a server begins with.

@@ -221,6 +221,11 @@ fn has_retired(pid: Pid) -> bool {
 /// The device that a process is, or was until it [retired](retire).
 fn find(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
     node().device_uses.fetch_add(1, Ordering::Relaxed);
+    find_in_passing(pid)
+}
+
+/// Like [`find`], for a use that nobody waits for.
+fn find_in_passing(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
     let record = node().table.get(pid);
     let device = record.and_then(|record| {
         record.update(pid, |state| {
@@ -237,6 +242,11 @@ fn find(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
     }
 }
 
+/// Whether outputs go through a process.
+pub(crate) fn is_device(pid: Pid) -> bool {
+    find_in_passing(pid).is_ok()
+}
+
 /// The device at a place, if it is of that type.
 pub(crate) fn find_as<D: Device>(place: &Place) -> Result<Arc<D>, IoFailure> {
     let (_, device) = place.find()?;
@@ -246,6 +256,17 @@ pub(crate) fn find_as<D: Device>(place: &Place) -> Result<Arc<D>, IoFailure> {
 
 /// The device behind a group leader, or else that of `user`.
 pub(crate) fn device_of(leader: Pid) -> (Pid, Arc<dyn Device>) {
+    device_by(leader, &find)
+}
+
+/// Like [`device_of`], for output that changes for ever: whoever waits until all is quiet does not mean this.
+pub(crate) fn device_in_passing(leader: Pid) -> (Pid, Arc<dyn Device>) {
+    device_by(leader, &find_in_passing)
+}
+
+type Find<'a> = &'a dyn Fn(Pid) -> Result<Arc<dyn Device>, IoFailure>;
+
+fn device_by(leader: Pid, find: Find<'_>) -> (Pid, Arc<dyn Device>) {
     let user = node().user;
     let of = |pid| Some((pid, find(pid).ok()?));
     of(leader)
@@ -283,7 +304,7 @@ pub fn clear(wait: bool) {
 
 /// Has a device do something with a comm.
 pub(crate) fn comm(device: Pid, action: comm::Action) -> std::io::Result<()> {
-    device_of(device).1.comm(action)
+    device_in_passing(device).1.comm(action)
 }
 
 /// Has the device behind a group leader take charge of a supervisor.

@@ -50,6 +50,12 @@ pub(super) async fn belong_to_cell() {
     let _ = start_child(spec).await;
 }
 
+/// Whether a process keeps the children of a cell.
+pub(crate) fn is_keeper(pid: Pid) -> bool {
+    let leader = process::info(pid).map(|info| info.group_leader);
+    leader.is_some_and(|leader| global::whereis_name(ChildrenOf(leader)) == Some(pid))
+}
+
 /// The supervisor of the children of that group leader; it is made when there is none.
 async fn supervisor_of(leader: Pid) -> Result<Pid, StartError> {
     let name = global::name(ChildrenOf(leader));

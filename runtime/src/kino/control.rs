@@ -42,7 +42,7 @@ use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::input::Input;
-use super::widget::{Design, Model, Models, Reader, Tells, Widget};
+use super::widget::{Child, Design, Model, Models, Reader, Tells, Widget};
 use super::{Bundle, Render};
 use crate::destination::send;
 use crate::message::Term;
@@ -70,6 +70,7 @@ pub fn button(label: impl Into<String>) -> Control<Click> {
     let design = Design {
         model: button_model(label.into()),
         tells: Tells::Clicks,
+        title: None,
     };
     Control::new(design, Arc::new(|_, _| Click))
 }
@@ -86,6 +87,7 @@ pub fn keyboard() -> Control<Key> {
     let design = Design {
         model: Model::new("Text", "TextStyle", state),
         tells: Tells::Keys,
+        title: None,
     };
     Control::new(
         design,
@@ -107,19 +109,18 @@ pub fn keyboard() -> Control<Key> {
 /// # });
 /// ```
 pub fn form<I: Inputs>(inputs: I, submit: impl Into<String>) -> Control<I::Values> {
-    let mut children = Vec::new();
-    let read = inputs.add_to(&mut children);
-    children.push(button_model(submit.into()));
-    let mut model = Model::new("VBox", "", json!({"box_style": ""}));
-    model.children = children;
+    let mut parts = Vec::new();
+    let read = inputs.add_to(&mut parts);
+    parts.push(button_model(submit.into()));
     let design = Design {
-        model,
+        model: Model::of("VBox", parts.into_iter().map(Child::Own).collect()),
         tells: Tells::Clicks,
+        title: None,
     };
     Control::new(design, Arc::new(move |models, _| read(models)))
 }
 
-fn button_model(label: String) -> Model {
+pub(crate) fn button_model(label: String) -> Model {
     let state = json!({
         "description": label, "disabled": false, "icon": "", "button_style": "", "tooltip": null,
     });

@@ -179,6 +179,21 @@ macro_rules! scalars {
     };
 }
 
+/// Variants that have fields: they are known by their own name.
+macro_rules! variants {
+    ($($method:ident)*) => {
+        $(fn $method(
+            self,
+            _: &'static str,
+            _: u32,
+            variant: &'static str,
+            _: usize,
+        ) -> Result<Collecting, Unreadable> {
+            Ok(Collecting::named(Some(variant)))
+        })*
+    };
+}
+
 impl Serializer for Reader {
     type Ok = Data;
     type Error = Unreadable;
@@ -256,16 +271,6 @@ impl Serializer for Reader {
         Ok(Collecting::named(Some(name)))
     }
 
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Collecting, Unreadable> {
-        Ok(Collecting::named(Some(variant)))
-    }
-
     fn serialize_map(self, _: Option<usize>) -> Result<Collecting, Unreadable> {
         Ok(Collecting::default())
     }
@@ -274,15 +279,7 @@ impl Serializer for Reader {
         Ok(Collecting::named(Some(name)))
     }
 
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<Collecting, Unreadable> {
-        Ok(Collecting::named(Some(variant)))
-    }
+    variants! { serialize_tuple_variant serialize_struct_variant }
 }
 
 macro_rules! collects {

@@ -215,6 +215,7 @@ impl<T: Term> Input<T> {
         let design = Design {
             model: Model::new(kind, style, state),
             tells: Tells::Changes,
+            title: None,
         };
         let read: Read<T> = Arc::new(read);
         let event = read.clone();

@@ -8,11 +8,16 @@
 //! assert_eq!(grid.render().text(), "**left**\nright");
 //! ```
 //!
-//! The parts keep how they look; live outputs give what they show when they are laid out.
+//! The parts keep how they look. [Controls](super::control) among them work, also in grids in tabs; other live outputs give
+//! what they show when they are laid out.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::json;
 
 use super::compose::{escaped, html_of, texts};
+use super::widget::{Child, Design, Model, Tells, Widget, shown_in};
 use super::{Bundle, Render};
 
 /// Values in rows and columns. Unless [told otherwise](Grid::columns), there is one column.
@@ -26,6 +31,7 @@ where
         parts: parts.into_iter().map(|part| part.render()).collect(),
         columns: 1,
         borders: false,
+        working: OnceLock::new(),
     }
 }
 
@@ -47,7 +53,10 @@ where
     R: Render,
 {
     let parts = parts.into_iter().map(|(title, part)| (title.into(), part.render()));
-    Tabs { parts: parts.collect() }
+    Tabs {
+        parts: parts.collect(),
+        working: OnceLock::new(),
+    }
 }
 
 /// What [`grid`] returns.
@@ -56,12 +65,42 @@ pub struct Grid {
     parts: Vec<Bundle>,
     columns: usize,
     borders: bool,
+    working: Working,
 }
 
 /// What [`tabs`] returns.
 #[derive(Clone)]
 pub struct Tabs {
     parts: Vec<(String, Bundle)>,
+    working: Working,
+}
+
+/// What is shown where controls work, if any part is one.
+type Working = OnceLock<Arc<Widget>>;
+
+/// The layout as a control, if a part is one; `otherwise` is what it is elsewhere.
+fn working<'a>(
+    working: &Working,
+    parts: impl Iterator<Item = &'a Bundle> + Clone,
+    design: impl FnOnce(Vec<Child>) -> (&'static str, Model),
+    otherwise: Bundle,
+) -> Bundle {
+    if parts.clone().all(|part| shown_in(part).is_none()) {
+        return otherwise;
+    }
+    let begin = || {
+        let children = parts.map(|part| match shown_in(part) {
+            Some(view) => Child::Other(view),
+            None => Child::Own(Model::html(&html_of(part))),
+        });
+        let (title, model) = design(children.collect());
+        Arc::new(Widget::new(Design {
+            model,
+            tells: Tells::Clicks,
+            title: Some(title),
+        }))
+    };
+    working.get_or_init(begin).render_over(otherwise)
 }
 
 impl Grid {
@@ -94,10 +133,29 @@ impl Render for Grid {
             html.push_str("</tr>");
         }
         html.push_str("</table>");
-        Bundle::new()
+        let still = Bundle::new()
             .with("text/html", html)
-            .with("text/plain", texts(&self.parts))
+            .with("text/plain", texts(&self.parts));
+        let design = |children: Vec<Child>| {
+            let children = if self.borders {
+                children.into_iter().map(bordered).collect()
+            } else {
+                children
+            };
+            let columns = format!("repeat({}, max-content)", self.columns);
+            let layout = json!({"grid_template_columns": columns, "grid_gap": "4px 16px"});
+            ("grid", Model::of("GridBox", children).with_layout(layout))
+        };
+        working(&self.working, self.parts.iter(), design, still)
     }
+}
+
+fn bordered(child: Child) -> Child {
+    let line = "1px solid #9ca3af";
+    let layout = json!({
+        "border_top": line, "border_right": line, "border_bottom": line, "border_left": line, "padding": "4px",
+    });
+    Child::Own(Model::of("VBox", vec![child]).with_layout(layout))
 }
 
 impl Render for Tabs {
@@ -114,7 +172,15 @@ impl Render for Tabs {
             let gap = if n == 0 { "" } else { "\n\n" };
             text.push_str(&format!("{gap}{title}\n{}", part.text().trim_end_matches('\n')));
         }
-        Bundle::new().with("text/html", html).with("text/plain", text)
+        let still = Bundle::new().with("text/html", html).with("text/plain", text);
+        let design = |children| {
+            let titles: Vec<&str> = self.parts.iter().map(|(title, _)| title.as_str()).collect();
+            let mut model = Model::of("Tab", children);
+            model.state.insert("titles".into(), json!(titles));
+            model.state.insert("selected_index".into(), json!(0));
+            ("tabs", model)
+        };
+        working(&self.working, self.parts.iter().map(|(_, part)| part), design, still)
     }
 }
 

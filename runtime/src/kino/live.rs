@@ -1,5 +1,6 @@
 //! Outputs that go on when their cell has ended.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
@@ -74,7 +75,13 @@ where
     R: Future<Output = (A, V)> + Send + 'static,
     V: Animated,
 {
-    let output = Thinned::new();
+    // What goes on by the clock and has no end has nothing new to show.
+    let is_endless = TypeId::of::<S>() == TypeId::of::<Interval>() && !V::CAN_END;
+    let output = if is_endless {
+        Thinned::unsettled()
+    } else {
+        Thinned::new()
+    };
     output.reserve();
     begin("animation", async move {
         let mut stream = pin!(stream);
@@ -226,6 +233,10 @@ impl fmt::Debug for Live {
 
 /// What the function of [`animate`] may return: anything that has [`Render`], an `Option` or a [`ControlFlow`] of it.
 pub trait Animated: Send {
+    /// Whether a value may be the last one.
+    #[doc(hidden)]
+    const CAN_END: bool;
+
     #[doc(hidden)]
     fn step(self) -> Step;
 }
@@ -239,6 +250,8 @@ pub struct Step {
 }
 
 impl<R: Render + Send> Animated for R {
+    const CAN_END: bool = false;
+
     fn step(self) -> Step {
         Step {
             show: Some(self.render()),
@@ -248,12 +261,16 @@ impl<R: Render + Send> Animated for R {
 }
 
 impl<R: Animated> Animated for Option<R> {
+    const CAN_END: bool = R::CAN_END;
+
     fn step(self) -> Step {
         self.map_or(KEEP, R::step)
     }
 }
 
 impl<B: Animated, C: Animated> Animated for ControlFlow<B, C> {
+    const CAN_END: bool = true;
+
     fn step(self) -> Step {
         match self {
             ControlFlow::Continue(value) => value.step(),
@@ -267,6 +284,8 @@ impl<B: Animated, C: Animated> Animated for ControlFlow<B, C> {
 
 /// Leaves the output as it is.
 impl Animated for () {
+    const CAN_END: bool = false;
+
     fn step(self) -> Step {
         KEEP
     }

@@ -10,7 +10,9 @@ use crate::process::sleep;
 ///
 /// What a process shows after its cell has ended belongs to that cell all the same, and JupyterLab puts it there. Clients
 /// that execute a notebook as a batch, such as nbconvert, look at the running cell only. A cell that ends with `settle`
-/// has them see what a reader sees. It looks at all processes, so one that prints for ever keeps it waiting for ever.
+/// has them see what a reader sees. It looks at all processes, so one that prints for ever keeps it waiting for ever. What
+/// shows the time, so to speak, is not waited for: an [animation](super::animate) of a plain [`interval`](super::interval)
+/// whose function cannot end it, and an [observer](super::process::observer) that is watched. Their last frame may be missed.
 ///
 /// ```
 /// # crabtree::run(async {

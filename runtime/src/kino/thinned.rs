@@ -37,6 +37,8 @@ struct Output {
     id: String,
     leader: Pid,
     replaces: bool,
+    /// Whether [`settle`](super::settle()) waits until it does not change any more.
+    settles: bool,
     state: Mutex<State>,
 }
 
@@ -53,12 +55,22 @@ struct State {
 impl Thinned {
     /// An output of the calling process. Nothing is shown yet.
     pub(crate) fn new() -> Thinned {
+        Thinned::with(true)
+    }
+
+    /// An output that changes by the clock for as long as it is there: nobody waits until it has settled.
+    pub(crate) fn unsettled() -> Thinned {
+        Thinned::with(false)
+    }
+
+    fn with(settles: bool) -> Thinned {
         let leader = current::group_leader();
         Thinned {
             output: Arc::new(Output {
                 id: new_id(),
                 leader,
                 replaces: io::device_of(leader).1.replaces(),
+                settles,
                 state: Mutex::default(),
             }),
         }
@@ -138,7 +150,12 @@ impl Output {
 
     fn put(&self, state: &mut State, bundle: &Bundle) {
         let update = std::mem::replace(&mut state.is_shown, true);
-        io::device_of(self.leader).1.display(io::Display {
+        let (_, device) = if self.settles || !update {
+            io::device_of(self.leader)
+        } else {
+            io::device_in_passing(self.leader)
+        };
+        device.display(io::Display {
             bundle: bundle.clone(),
             display_id: Some(self.id.clone()),
             update,

@@ -65,7 +65,7 @@ fn signalling(to: Pid, signal: &Signal) -> Stamp {
         crash: !reason.is_orderly(),
         ..What::of(kind, from, Some(to))
     };
-    note(what, &|out| write!(out, "{reason}"))
+    note(what, &|out| told(reason, out))
 }
 
 /// The message came back: nobody is there.
@@ -151,7 +151,15 @@ pub(crate) fn exited(pid: Pid, reason: &ExitReason) {
         crash: !reason.is_orderly(),
         ..What::of(Kind::Exited, pid, None)
     };
-    note(what, &|out| write!(out, "{reason}"));
+    note(what, &|out| told(reason, out));
+}
+
+/// A reason without the place of a panic, which is long, and stands in the report of the crash.
+fn told(reason: &ExitReason, out: &mut dyn Write) -> fmt::Result {
+    match reason {
+        ExitReason::Panic(panic) => write!(out, "(panic) {}", panic.message),
+        other => write!(out, "{other}"),
+    }
 }
 
 /// `from` links itself to `to`, watches it, or takes that back.

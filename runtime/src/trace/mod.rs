@@ -205,11 +205,16 @@ pub fn last(time: Duration) -> Result<Trace, NotTraced> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NotTraced;
 
+impl NotTraced {
+    /// What to do.
+    pub(crate) fn advice(&self) -> &'static str {
+        "Call `trace::on()`, do again what was a surprise, and look then; or trace a future by `trace::seq`"
+    }
+}
+
 impl fmt::Display for NotTraced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "trace::last(): the node is not traced; call trace::on() before what you want to see, or trace a future by trace::seq",
-        )
+        write!(f, "trace::last(): the node is not traced. {}", self.advice())
     }
 }
 

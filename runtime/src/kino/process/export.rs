@@ -6,7 +6,7 @@ use std::{fs, io};
 
 /// What a view can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+enum Form {
     Svg,
     Mermaid,
     Json,
@@ -21,9 +21,23 @@ const FORMS: [(&str, Form, &str); 4] = [
     ("txt", Form::Text, "letters"),
 ];
 
-/// Writes a file in the form that its extension names, over one that is there. `write` gives the view in that form.
-pub(super) fn save(path: &Path, write: &dyn Fn(Form) -> String) -> io::Result<()> {
-    let mut text = write(form(path)?);
+/// How a view is written in each form.
+pub(super) struct Writers<V> {
+    pub(super) svg: fn(&V) -> String,
+    pub(super) mermaid: fn(&V) -> String,
+    pub(super) json: fn(&V) -> String,
+    pub(super) text: fn(&V) -> String,
+}
+
+/// Writes a view to a file in the form that its extension names, over one that is there.
+pub(super) fn save<V>(path: &Path, view: &V, writers: &Writers<V>) -> io::Result<()> {
+    let write = match form(path)? {
+        Form::Svg => writers.svg,
+        Form::Mermaid => writers.mermaid,
+        Form::Json => writers.json,
+        Form::Text => writers.text,
+    };
+    let mut text = write(view);
     if !text.ends_with('\n') {
         text.push('\n');
     }

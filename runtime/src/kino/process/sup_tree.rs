@@ -7,7 +7,7 @@ use std::{fmt, io};
 use tokio::sync::Notify;
 
 use super::capture::{Seen, Subject};
-use super::export::{self, Form};
+use super::export::{self, Writers};
 use super::layout::Direction;
 use super::tree::{Node, Show, Tree};
 use super::words::one_line;
@@ -209,12 +209,13 @@ impl SupTree {
     /// # Errors
     /// When the extension is another one ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        export::save(path.as_ref(), &|form| match form {
-            Form::Svg => self.to_svg(),
-            Form::Mermaid => self.to_mermaid(),
-            Form::Json => self.to_json(),
-            Form::Text => self.to_text(),
-        })
+        let writers = Writers {
+            svg: SupTree::to_svg,
+            mermaid: SupTree::to_mermaid,
+            json: SupTree::to_json,
+            text: SupTree::to_text,
+        };
+        export::save(path.as_ref(), self, &writers)
     }
 
     /// The tree in letters without what differs from run to run, for golden tests: processes that run have no pid, and

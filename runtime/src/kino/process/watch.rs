@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::observer::Observer;
+use super::observer::{Observer, console};
 use super::sup_tree::{IntoSupTree, SupTree};
 use crate::kino::thinned::Thinned;
 use crate::kino::{Live, Render, live};
@@ -19,7 +19,7 @@ use crate::{ms, receive, supervisor};
 /// ago that they do not count any more. Nobody is asked, and nothing is done while nothing happens. Mailboxes are those of
 /// that time. When the supervisor ends, the last picture shows how.
 ///
-/// An [`observer`](super::observer) is shown anew at regular times, and so never [settles](crate::kino::settle()).
+/// An [`observer`](super::observer) is shown anew at regular times, for which [`settle`](crate::kino::settle()) does not wait.
 ///
 /// What is drawn is at most 20 pictures in a second, and always the last one, which is also what is saved with a notebook.
 /// A process of its own does it: it ends with the supervisor, by [`Live::stop`] or another exit signal, and when the cell is
@@ -59,16 +59,8 @@ impl<T: IntoSupTree> Watchable for T {
 }
 
 impl Watchable for Observer {
-    fn watch(mut self) -> Live {
-        let output = Thinned::new();
-        output.show(self.render());
-        live::begin("observer", async move {
-            loop {
-                process::sleep(self.period()).await;
-                self.look();
-                output.show(self.render());
-            }
-        })
+    fn watch(self) -> Live {
+        console::watch(self)
     }
 }
 

@@ -22,11 +22,14 @@ use crate::pid::Pid;
 use crate::process::call::call;
 use crate::process::{self, Builder, Down, current};
 use crate::{destination, io, receive};
-pub(crate) use model::{Model, Models, State};
+pub(crate) use model::{Child, Model, Models, State};
 pub(crate) use sketch::date as date_of;
 
 /// Makes of the models, and of what has just happened, what is told.
 pub(crate) type Reader<E> = Arc<dyn Fn(&Models, &Value) -> E + Send + Sync>;
+
+/// What shows a control.
+const VIEW: &str = "application/vnd.jupyter.widget-view+json";
 
 /// What a front end asks for the models of all widgets.
 const CONTROL: &str = "jupyter.widget.control";
@@ -40,6 +43,8 @@ pub(crate) enum Tells {
     Changes,
     /// What is typed into the first part.
     Keys,
+    /// When something is done with a part: its number.
+    Parts,
 }
 
 /// A control as it is to be.
@@ -47,6 +52,8 @@ pub(crate) enum Tells {
 pub(crate) struct Design {
     pub(crate) model: Model,
     pub(crate) tells: Tells,
+    /// What its process is called; without, what is written in it.
+    pub(crate) title: Option<&'static str>,
 }
 
 /// A control, which begins when it is needed first. It belongs to the cell that made it, and to the process.
@@ -98,18 +105,33 @@ impl Widget {
 
     /// What a control is shown as: itself where somebody can use it, and a picture of it elsewhere.
     pub(crate) fn render(&self) -> Bundle {
+        let drawn = sketch::draw(&self.running().models.lock());
+        self.render_over(drawn)
+    }
+
+    /// The control, where somebody can use it, and `otherwise` elsewhere.
+    pub(crate) fn render_over(&self, otherwise: Bundle) -> Bundle {
         let running = self.running();
-        let drawn = sketch::draw(&running.models.lock());
         match &running.view {
             Some(view) if process::is_alive(running.pid) => {
                 let view = json!({"version_major": 2, "version_minor": 0, "model_id": view});
                 Bundle::new()
-                    .with("application/vnd.jupyter.widget-view+json", view.to_string())
-                    .with("text/html", drawn.get("text/html").unwrap_or_default())
-                    .with("text/plain", drawn.text())
+                    .with(VIEW, view.to_string())
+                    .with("text/html", otherwise.get("text/html").unwrap_or_default())
+                    .with("text/plain", otherwise.text())
             }
-            _ => drawn,
+            _ => otherwise,
         }
+    }
+
+    /// Whether there is a front end that may show it.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.running().view.is_some()
+    }
+
+    /// Changes the models, or looks at them.
+    pub(crate) fn models<T>(&self, change: impl FnOnce(&mut Models) -> T) -> T {
+        change(&mut self.running().models.lock())
     }
 
     /// Has `subscriber` called whenever something happens, until it says that it is gone.
@@ -142,7 +164,9 @@ impl Widget {
             subscribers: Vec::new(),
         };
         let maker = self.maker;
-        let label = format!("control {}", sketch::draw(&models.lock()).text().replace('\n', " "));
+        let title = self.design.title.map(str::to_owned);
+        let title = title.unwrap_or_else(|| sketch::draw(&models.lock()).text().replace('\n', " "));
+        let label = format!("control {title}");
         let begun = Builder::new()
             .label(label)
             .group_leader(self.leader)
@@ -159,6 +183,12 @@ impl Widget {
             view: is_shown.then_some(view),
         }
     }
+}
+
+/// The control that a bundle shows, if it shows one.
+pub(crate) fn shown_in(bundle: &Bundle) -> Option<String> {
+    let view: Value = serde_json::from_str(bundle.get(VIEW)?).ok()?;
+    view["model_id"].as_str().map(str::to_owned)
 }
 
 /// Has a process answer those who ask for all models.
@@ -253,10 +283,12 @@ impl Keeper {
     /// A model has another value.
     fn changed(&mut self, index: usize, old: &State) {
         let models = self.models.lock();
-        if models.parts.first() != Some(&index) {
+        let Some(part) = models.parts.iter().position(|part| *part == index) else {
             return;
-        }
+        };
         let told = match self.tells {
+            Tells::Parts => vec![json!(part)],
+            _ if part > 0 => return,
             Tells::Clicks => Vec::new(),
             Tells::Changes => vec![Value::Null],
             Tells::Keys => keys(
@@ -271,7 +303,9 @@ impl Keeper {
     /// Somebody did something with a model that is no change of it.
     fn done(&mut self, index: usize, what: &Value) {
         let mut models = self.models.lock();
+        let part = models.parts.iter().position(|part| *part == index);
         let told = match (self.tells, what["event"].as_str()) {
+            (Tells::Parts, Some("click")) => json!(part),
             (Tells::Clicks, Some("click")) if models.parts.last() == Some(&index) => Value::Null,
             (Tells::Keys, Some("submit")) => {
                 models.set(index, "value", json!(""));

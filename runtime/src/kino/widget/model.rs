@@ -23,21 +23,52 @@ pub struct Model {
     pub(crate) kind: &'static str,
     pub(crate) style: &'static str,
     pub(crate) state: State,
+    /// What is said of its layout.
+    pub(crate) layout: State,
     /// What it is put together from. It has no value of its own then.
-    pub(crate) children: Vec<Model>,
+    pub(crate) children: Vec<Child>,
+}
+
+/// A part of a model.
+#[derive(Clone, Debug)]
+pub(crate) enum Child {
+    /// One that belongs to it.
+    Own(Model),
+    /// A control of its own, by the name of what it shows.
+    Other(String),
 }
 
 impl Model {
     pub(crate) fn new(kind: &'static str, style: &'static str, state: Value) -> Model {
-        let Value::Object(state) = state else {
-            unreachable!("the attributes of a {kind} are an object")
-        };
         Model {
             kind,
             style,
-            state,
+            state: object(state),
+            layout: State::new(),
             children: Vec::new(),
         }
+    }
+
+    /// Others beside or below one another, as `kind` says.
+    pub(crate) fn of(kind: &'static str, children: Vec<Child>) -> Model {
+        Model {
+            children,
+            ..Model::new(kind, "", json!({"box_style": ""}))
+        }
+    }
+
+    /// Markup.
+    pub(crate) fn html(value: &str) -> Model {
+        Model::new(
+            "HTML",
+            "HTMLStyle",
+            json!({"value": value, "description": "", "placeholder": ""}),
+        )
+    }
+
+    pub(crate) fn with_layout(mut self, layout: Value) -> Model {
+        self.layout = object(layout);
+        self
     }
 }
 
@@ -76,10 +107,15 @@ impl Models {
             let style = self.keep(model.style, names(CONTROLS, model.style, (BASE, "Style")), style);
             state.insert("style".into(), reference(&style));
         } else {
-            let children: Vec<Value> = model.children.iter().map(|child| reference(&self.add(child))).collect();
+            let children = model.children.iter().map(|child| match child {
+                Child::Own(model) => reference(&self.add(model)),
+                Child::Other(view) => reference(view),
+            });
+            let children: Vec<Value> = children.collect();
             state.insert("children".into(), children.into());
         }
-        let layout = self.keep("Layout", names(BASE, "Layout", (BASE, "Layout")), json!({}));
+        let layout = Value::Object(model.layout.clone());
+        let layout = self.keep("Layout", names(BASE, "Layout", (BASE, "Layout")), layout);
         state.insert("layout".into(), reference(&layout));
         state.insert("_dom_classes".into(), json!([]));
         if model.children.is_empty() {
@@ -175,9 +211,24 @@ impl Models {
         (has_bytes || model.state != old).then_some(old)
     }
 
+    /// Gives an attribute of a part another value, and shows it.
+    pub(crate) fn set_part(&mut self, part: usize, attribute: &str, value: impl Into<Value>) {
+        self.set(self.parts[part], attribute, value.into());
+    }
+
+    /// Has a part seen or not.
+    pub(crate) fn show_part(&mut self, part: usize, is_seen: bool) {
+        let display = if is_seen { Value::Null } else { "none".into() };
+        // A model comes right after its layout.
+        self.set(self.parts[part] - 1, "display", display);
+    }
+
     /// Gives a model another value, and shows it.
     pub(super) fn set(&mut self, index: usize, attribute: &str, value: Value) {
         let model = &mut self.all[index];
+        if model.state.get(attribute) == Some(&value) {
+            return;
+        }
         let mut state = State::new();
         state.insert(attribute.to_owned(), value.clone());
         model.state.insert(attribute.to_owned(), value);
@@ -217,17 +268,21 @@ impl Models {
     }
 }
 
+/// Attributes and their values.
+fn object(attributes: Value) -> State {
+    match attributes {
+        Value::Object(attributes) => attributes,
+        other => unreachable!("{other} is no object"),
+    }
+}
+
 /// Who makes a model and its view in the front end.
 fn names(module: &str, kind: &str, (view_module, view): (&str, &str)) -> State {
-    let names = json!({
+    object(json!({
         "_model_module": module, "_model_module_version": VERSION, "_model_name": format!("{kind}Model"),
         "_view_module": view_module, "_view_module_version": VERSION, "_view_name": format!("{view}View"),
         "_view_count": null,
-    });
-    match names {
-        Value::Object(names) => names,
-        _ => State::new(),
-    }
+    }))
 }
 
 /// How models mention one another.

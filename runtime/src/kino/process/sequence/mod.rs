@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::canvas::Picture;
-use super::export::{self, Form};
+use super::export::{self, Writers};
 use super::words::one_line;
-use crate::kino::{Bundle, Render};
+use crate::kino::{Bundle, Render, markdown};
 use crate::trace::{self, Event, NotTraced, Targets, Trace};
 use plan::Plan;
 
@@ -71,7 +71,9 @@ pub fn sequence(trace: Trace) -> Sequence {
 
 /// Draws what all processes of the node did in that time until now: for after a surprise.
 ///
-/// It shows what [`trace::last`] gives, and so the recorder must have been switched on before, by [`trace::on`].
+/// It shows what [`trace::last`] gives, and so the recorder must have been switched on before, by [`trace::on`]: nothing is
+/// recorded unless somebody asked for it, since each message is written down then. As the last value of a cell, a look that
+/// comes too early says so, and what to do.
 ///
 /// # Errors
 /// [`NotTraced`] when it was not.
@@ -197,12 +199,13 @@ impl Sequence {
     /// # }).unwrap();
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        export::save(path.as_ref(), &|form| match form {
-            Form::Svg => self.to_svg(),
-            Form::Mermaid => self.to_mermaid(),
-            Form::Json => self.to_json(),
-            Form::Text => self.to_text(),
-        })
+        let writers = Writers {
+            svg: Sequence::to_svg,
+            mermaid: Sequence::to_mermaid,
+            json: Sequence::to_json,
+            text: Sequence::to_text,
+        };
+        export::save(path.as_ref(), self, &writers)
     }
 
     /// The sequence without what differs from run to run, for golden tests: see [`Trace::outline`] and
@@ -230,6 +233,16 @@ impl Render for Sequence {
         let plan = Plan::new(&shown, left_out);
         let picture = svg::draw(&plan, self.caption.as_deref());
         picture.into_bundle(&plan.summary(), plan::without_the_middle(self.to_text()))
+    }
+}
+
+/// What [`trace_last`] gives is shown as its picture, or as what to do before there can be one.
+impl Render for Result<Sequence, NotTraced> {
+    fn render(&self) -> Bundle {
+        match self {
+            Ok(sequence) => sequence.render(),
+            Err(error) => markdown(format!("**Nothing was recorded.** {}.", error.advice())).render(),
+        }
     }
 }
 

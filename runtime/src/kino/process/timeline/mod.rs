@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use super::canvas::Picture;
-use super::export::{self, Form};
+use super::export::{self, Writers};
 use super::words::one_line;
 use crate::kino::json::Json;
 use crate::kino::{Bundle, Render};
@@ -139,12 +139,13 @@ impl Timeline {
     /// # Errors
     /// When the extension is another one ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        export::save(path.as_ref(), &|form| match form {
-            Form::Svg => self.to_svg(),
-            Form::Mermaid => self.to_mermaid(),
-            Form::Json => self.to_json(),
-            Form::Text => self.to_text(),
-        })
+        let writers = Writers {
+            svg: Timeline::to_svg,
+            mermaid: Timeline::to_mermaid,
+            json: Timeline::to_json,
+            text: Timeline::to_text,
+        };
+        export::save(path.as_ref(), self, &writers)
     }
 
     fn picture(&self) -> Picture {

@@ -1,5 +1,8 @@
 //! Who does how much: a table of processes.
 
+pub(super) mod console;
+mod details;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
@@ -17,10 +20,12 @@ use crate::process::{self, Listed, write_table};
 /// A table of processes: those that did most on top, with what waits for them and what they take.
 ///
 /// As the last value of a cell it is a table of that moment. [`watch`](super::watch) shows it anew every second, with how
-/// much each process did in the time between.
+/// much each process did in the time between. Where [controls work](crate::kino::control), that table can be sorted, and
+/// the pid of a process is a button which shows all that is known of it: what [`process::info`](crate::process::info) says,
+/// the state, if it is a server that waits for its next message, and a [backtrace](crate::process::backtrace()). Another
+/// button kills it, unless it is one that the notebook itself needs, and says what came of that.
 ///
-/// Of a process that catches the eye, [`process::info`](crate::process::info) and
-/// [`process::backtrace`](crate::process::backtrace()) tell more, and [`process::exit`](crate::process::exit) ends it.
+/// What is saved with a notebook is the table as it was first shown.
 ///
 /// # Examples
 ///
@@ -181,6 +186,11 @@ impl Observer {
         let mut head = HEAD;
         head[column] = title;
         head
+    }
+
+    /// The same, sorted in another way.
+    fn sort_again(&mut self, sort_by: SortBy) {
+        self.sort_by = sort_by;
     }
 
     fn note(&self, shown: usize) -> String {
