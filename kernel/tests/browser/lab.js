@@ -116,17 +116,23 @@ class Notebook {
 
   /// Adds a cell at the end and runs it; gives its id.
   async run(source) {
-    const id = await this.page.evaluate(async source => {
+    const id = await this.start(source);
+    await this.page.evaluate(() => globalThis.running);
+    await this.noErrors();
+    return id;
+  }
+
+  /// Adds a cell at the end and begins to run it; gives its id.
+  async start(source) {
+    return this.page.evaluate(async source => {
       const { content } = jupyterapp.shell.currentWidget;
       content.activeCellIndex = content.widgets.length - 1;
       await jupyterapp.commands.execute('notebook:insert-cell-below');
       content.activeCell.model.sharedModel.setSource(source);
       const { id } = content.activeCell.model;
-      await jupyterapp.commands.execute('notebook:run-cell');
+      globalThis.running = jupyterapp.commands.execute('notebook:run-cell').then(() => {});
       return id;
     }, source);
-    await this.noErrors();
-    return id;
   }
 
   async noErrors() {

@@ -64,6 +64,17 @@ test('a button is pressed, and a process answers', async () => {
   await notebook.shows('button', 'pressed 2 times');
 });
 
+test('a button is heard while a cell runs', async () => {
+  const waiting = await notebook.start('receive! { "enough" => println!("the cell has ended") }');
+  const button = await (await notebook.cell('button')).waitForSelector('button.jupyter-button:text("Count")');
+  await button.click();
+  await notebook.shows('button', 'pressed 3 times');
+  assert.equal(await notebook.text(waiting), '');
+  // The waiting cell is told by a process that the next click starts.
+  await button.click();
+  await notebook.shows(waiting, 'the cell has ended');
+});
+
 test('a form is filled in, and a process is told all of it', async () => {
   const form = await notebook.cell('form');
   await (await form.waitForSelector('input[type="text"]')).fill('Ada');
@@ -97,7 +108,7 @@ test('a process is looked at and killed from the observer', async () => {
   await table.waitForSelector('text=was killed');
   assert.match(await notebook.text(await notebook.run('process::is_alive(doomed)')), /false/);
   // The evaluator is in the table as well.
-  await table.$eval('select', select => { select.selectedIndex = 4; select.dispatchEvent(new Event('change')); });
+  await (await table.$('select')).selectOption({ label: 'pid' });
   await (await table.waitForSelector('button:text-is("<0.1.0>")')).click();
   await (await table.waitForSelector('button:text-is("Kill <0.1.0>")')).click();
   await table.waitForSelector('text=was not killed');

@@ -48,6 +48,10 @@
 //! Frames, animations and bars are thinned: a value that comes too soon after another one is left out, unless it is the
 //! last. An animation is a process, which ends in [three ways](animate), and nothing is left of it but what it showed.
 //!
+//! A page that is loaded again has what was saved. Front ends do not save by which name an output is updated, so there it
+//! stays as it was until its cell is run again; [controls](control) and a watched [observer](process::observer) go on, for
+//! they are widgets.
+//!
 //! The vocabulary is that of Livebook's Kino.
 
 mod bundle;
