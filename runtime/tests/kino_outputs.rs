@@ -307,7 +307,7 @@ fn what_is_laid_out_is_readable_without_scripts_and_shows_names_as_text() {
     assert!(
         grid.get("text/html")
             .unwrap()
-            .contains("<td align=\"left\" valign=\"top\"><p><strong>a</strong></p></td>")
+            .contains("<td valign=\"top\"><div align=\"left\"><p><strong>a</strong></p></div></td>")
     );
     assert_eq!(grid.get("text/html").unwrap().matches("<tr>").count(), 2);
     assert!(

@@ -109,8 +109,9 @@ test('a process is looked at and killed from the observer', async () => {
   assert.match(await notebook.text(await notebook.run('process::is_alive(doomed)')), /false/);
   // The evaluator is in the table as well.
   await (await table.$('select')).selectOption({ label: 'pid' });
-  await (await table.waitForSelector('button:text-is("<0.1.0>")')).click();
-  await (await table.waitForSelector('button:text-is("Kill <0.1.0>")')).click();
+  const evaluator = (await notebook.text(await notebook.run('println!("{}", me());'))).trim();
+  await (await table.waitForSelector(`button:text-is("${evaluator}")`)).click();
+  await (await table.waitForSelector(`button:text-is("Kill ${evaluator}")`)).click();
   await table.waitForSelector('text=was not killed');
 });
 

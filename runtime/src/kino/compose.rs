@@ -111,6 +111,11 @@ pub(crate) fn data_uri(mime: &str, base64: &str) -> String {
     uri
 }
 
+/// HTML that begins at the left, also in the cell of a table whose page has cells begin at the right, as JupyterLab has.
+pub(crate) fn at_left(html: &str) -> String {
+    format!("<div align=\"left\">{html}</div>")
+}
+
 /// Text as a part of HTML.
 pub(crate) fn escaped(text: &str) -> String {
     let mut markup = String::with_capacity(text.len());

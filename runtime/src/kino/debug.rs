@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::compose::escaped;
+use super::compose::{at_left, escaped};
 use super::handles::short_type_name;
 use super::process::words::columns;
 use super::shown::readable;
@@ -58,7 +58,8 @@ impl Drop for Steps {
         }
         let rows = self.steps.iter().map(|(code, seen)| {
             let (code, seen) = (escaped(code), escaped(seen));
-            format!("<tr><td align=\"left\"><code>{code}</code></td><td align=\"left\"><pre>{seen}</pre></td></tr>")
+            let (code, seen) = (format!("<code>{code}</code>"), format!("<pre>{seen}</pre>"));
+            format!("<tr><td>{}</td><td>{}</td></tr>", at_left(&code), at_left(&seen))
         });
         let html = format!("<table>{}</table>", rows.collect::<String>());
         render(Bundle::new().with("text/html", html).with("text/plain", self.to_text()));

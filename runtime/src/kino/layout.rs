@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
-use super::compose::{escaped, html_of, texts};
+use super::compose::{at_left, escaped, html_of, texts};
 use super::widget::{Child, Design, Model, Tells, Widget, shown_in};
 use super::{Bundle, Render};
 
@@ -128,7 +128,7 @@ impl Render for Grid {
         for row in self.parts.chunks(self.columns) {
             html.push_str("<tr>");
             for part in row {
-                html.push_str(&format!("<td align=\"left\" valign=\"top\">{}</td>", html_of(part)));
+                html.push_str(&format!("<td valign=\"top\">{}</td>", at_left(&html_of(part))));
             }
             html.push_str("</tr>");
         }
