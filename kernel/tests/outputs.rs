@@ -355,14 +355,17 @@ fn a_dependency_is_built_before_the_readers_eyes_and_one_that_fails_leaves_the_s
         );
         let request = kernel.send_code(&(helper + "helper::seven() + kept")).await;
         let told = kernel
-            .published("what is compiled", |message| message.is("stream"))
+            .published("what is compiled", |message| message.is("update_display_data"))
             .await;
-        assert_eq!(told.content["text"], "Compiling helper 0.3.1\n");
+        let told = &told.content["data"]["text/plain"];
+        assert_eq!(told, "helper 0.3.1\nCompiling helper 0.3.1 (1)");
         let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
         drop(open.await.unwrap().unwrap());
         let built = kernel.finish(request).await;
         assert_eq!(built.reply["status"], "ok", "{built:?}");
         assert_eq!(built.value(), "14");
+        let left = built.of_type("update_display_data").last().unwrap();
+        assert_eq!(left.content["data"]["text/plain"], "helper 0.3.1");
         // The packages are about to be removed.
         kernel.run(":clear").await;
     });

@@ -89,7 +89,7 @@ debug = false
 
 /// A manifest above a cell's crate, so that cargo looks no further for a workspace: the cache may
 /// lie inside of somebody's.
-pub(super) const NO_WORKSPACE: &str = "[workspace]\nexclude = [\"ctx\", \"template\", \"sources\"]\n";
+pub(super) const NO_WORKSPACE: &str = "[workspace]\nexclude = [\"ctx\", \"resolve\", \"template\", \"sources\"]\n";
 
 /// The manifest of a cell's crate as evcxr 0.22.0 writes it: cargo must take what is compiled with
 /// it as compiled with evcxr's.
@@ -141,7 +141,12 @@ pub(super) fn build(
     }
     prepare(dir, toolchain, features, report)?;
     link_library(dir, &toolchain.library_sources()?)?;
-    cargo(&template, toolchain, &["build", "--target", &toolchain.target], report)
+    // evcxr has cargo check a cell that keeps a variable of a type that it cannot find out: the first mistake of many. That
+    // needs the library in another form.
+    for command in ["build", "check"] {
+        cargo(&template, toolchain, &[command, "--target", &toolchain.target], report)?;
+    }
+    Ok(())
 }
 
 /// Writes to `dir` what is built there, and has cargo fetch what it needs.

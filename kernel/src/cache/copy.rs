@@ -18,20 +18,30 @@ pub(super) fn copy_tree(from: &Path, to: &Path, skip: &dyn Fn(&str) -> bool) -> 
         let (source, target) = (entry.path(), to.join(&name));
         if entry.file_type()?.is_dir() {
             copy_tree(&source, &target, skip)?;
-        } else if !is_artifact(&source) || fs::hard_link(&source, &target).is_err() {
-            copy_file(&source, &target)?;
+        } else {
+            copy_one(&source, &target)?;
         }
     }
     Ok(())
 }
 
-/// Compilers replace these files and never write into them.
+/// Copies a file as [`copy_tree`] does.
+pub(super) fn copy_one(source: &Path, target: &Path) -> io::Result<()> {
+    if is_artifact(source) && fs::hard_link(source, target).is_ok() {
+        return Ok(());
+    }
+    copy_file(source, target)
+}
+
+/// Compilers replace these files and never write into them. What build scripts do with theirs, nobody knows.
 fn is_artifact(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["rlib", "rmeta", "so", "dylib", "a", "o"]
-            .iter()
-            .any(|known| extension == *known)
-    })
+    let of_script = path.parent().into_iter().flat_map(Path::iter).any(|name| name == "out");
+    !of_script
+        && path.extension().is_some_and(|extension| {
+            ["rlib", "rmeta", "so", "dylib", "a", "o"]
+                .iter()
+                .any(|known| extension == *known)
+        })
 }
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {

@@ -7,8 +7,6 @@
 //! Nearly all of that is avoided: [`SWITCHED_ON`] names what dependencies ask for, and the library is built with it.
 //! What is not in it is found before anything is built, by comparing [`Library`]s.
 
-#![allow(dead_code, reason = "the comparison is only tested so far")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -83,9 +81,9 @@ pub(crate) enum Side {
 pub(crate) struct Features(BTreeMap<(String, Side), BTreeSet<String>>);
 
 impl Features {
-    /// Those that every library is built with.
-    pub(crate) fn usual() -> Features {
-        let mut features = Features::default();
+    /// These, and those that every library is built with.
+    pub(super) fn and_usual(&self) -> Features {
+        let mut features = self.clone();
         for (side, package, names) in SWITCHED_ON {
             for name in *names {
                 features.add(package, *side, name);
@@ -95,7 +93,7 @@ impl Features {
     }
 
     /// Adds one.
-    pub(crate) fn add(&mut self, package: &str, side: Side, feature: &str) {
+    pub(super) fn add(&mut self, package: &str, side: Side, feature: &str) {
         let features = self.0.entry((package.to_owned(), side)).or_default();
         features.insert(feature.to_owned());
     }
@@ -121,13 +119,55 @@ struct Part {
 pub(crate) struct Library(BTreeSet<Part>);
 
 impl Library {
-    /// Reads what [`tree`] says.
+    /// Reads lines of `cargo tree`, as `3syn v2.0.1|full,fold`, with ` (*)` where what is below has been shown before.
     pub(super) fn parse(tree: &str) -> Result<Library> {
-        parse(tree)
+        let mut below: BTreeMap<Part, BTreeSet<Part>> = BTreeMap::new();
+        // From the root to the line at hand.
+        let mut above: Vec<Part> = Vec::new();
+        for line in tree.lines().filter(|line| !line.is_empty()) {
+            let unknown = || format!("`cargo tree` says what is not understood: {line}");
+            let depth_ends = line.find(|c: char| !c.is_ascii_digit()).with_context(unknown)?;
+            let (depth, rest) = line.split_at(depth_ends);
+            let depth: usize = depth.parse().with_context(unknown)?;
+            let rest = rest.strip_suffix(" (*)").unwrap_or(rest);
+            let (package, features) = rest.rsplit_once('|').with_context(unknown)?;
+            let mut words = package.split(' ');
+            let name = words.next().with_context(unknown)?.to_owned();
+            let version = words.next().with_context(unknown)?.trim_start_matches('v').to_owned();
+            ensure!(depth <= above.len(), unknown());
+            above.truncate(depth);
+            let parent = above.last().cloned();
+            let is_macro = words.next() == Some("(proc-macro)");
+            let side = match &parent {
+                _ if is_macro => Side::Compiler,
+                Some(parent) => parent.side,
+                None => Side::Library,
+            };
+            let features = features.split(',').filter(|feature| !feature.is_empty());
+            let part = Part {
+                name,
+                version,
+                side,
+                features: features.map(str::to_owned).collect(),
+            };
+            if let Some(parent) = parent {
+                below.entry(parent).or_default().insert(part.clone());
+            }
+            above.push(part);
+        }
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Part> = (below.keys().filter(|part| part.name == NAME)).cloned().collect();
+        ensure!(!open.is_empty(), "`cargo tree` does not mention {NAME}");
+        while let Some(part) = open.pop() {
+            if found.insert(part.clone()) {
+                open.extend(below.get(&part).into_iter().flatten().cloned());
+            }
+        }
+        Ok(Library(found))
     }
 
     /// How `other` differs from this one.
-    pub(crate) fn changes(&self, other: &Library) -> Vec<Change> {
+    pub(crate) fn changes(&self, other: &Library) -> Vec<Difference> {
         let find = |part: &Part| {
             let same = |own: &&Part| (&own.name, own.side) == (&part.name, part.side);
             let mut candidates = self.0.iter().filter(same);
@@ -140,7 +180,7 @@ impl Library {
         changed
             .map(|part| {
                 let own = find(part);
-                Change {
+                Difference {
                     package: part.name.clone(),
                     version: part.version.clone(),
                     side: part.side,
@@ -157,7 +197,7 @@ impl Library {
 
 /// A package that the library would have otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(crate) struct Difference {
     package: String,
     version: String,
     side: Side,
@@ -167,30 +207,21 @@ pub(crate) struct Change {
     features: Vec<String>,
 }
 
-impl Change {
-    /// Whether the library can be built so.
-    pub(crate) fn is_of_features(&self) -> bool {
-        self.before.as_ref().is_none_or(|before| *before == self.version)
-    }
-
-    /// Adds what has to be switched on for it.
-    pub(crate) fn add_to(&self, features: &mut Features) {
+impl Difference {
+    /// Switches on what it consists of.
+    pub(crate) fn switch_on(&self, features: &mut Features) {
+        // A package that is new is there because of a feature of another one.
         if self.before.is_some() {
             for feature in &self.features {
                 features.add(&self.package, self.side, feature);
             }
         }
     }
-
-    /// Whether this comes by itself from another change.
-    pub(crate) fn is_new(&self) -> bool {
-        self.before.is_none()
-    }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Change {
+        let Difference {
             package,
             version,
             before,
@@ -207,68 +238,45 @@ impl fmt::Display for Change {
     }
 }
 
-/// What cargo says of all that it would build for the crate in `dir`. Compiles nothing; cargo may fetch packages.
-pub(super) fn tree(dir: &Path, toolchain: &Toolchain) -> Result<String> {
-    let output = Command::new(&toolchain.cargo)
-        .args(["tree", "--edges", "normal", "--prefix", "depth", "--format", "{p}|{f}"])
-        .args(["--charset", "ascii", "--color", "never", "--target", &toolchain.target])
-        .current_dir(dir)
-        .env("RUSTC", &toolchain.rustc)
-        .output()
-        .context("cannot run `cargo tree`")?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
+/// What cargo says, in `dir`, of all that it would build for the crate with this manifest. Compiles nothing; cargo may
+/// fetch packages.
+pub(super) fn tree(dir: &Path, manifest: &Path, toolchain: &Toolchain) -> Result<String> {
+    let ask = |options: &[&str]| {
+        let output = Command::new(&toolchain.cargo)
+            .args(["tree", "--edges", "normal", "--prefix", "depth", "--format", "{p}|{f}"])
+            .args(["--charset", "ascii", "--color", "never", "--target", &toolchain.target])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .args(options)
+            .current_dir(dir)
+            .env("RUSTC", &toolchain.rustc)
+            // evcxr writes another answer to a file here, for other calls.
+            .env(OFFLINE, std::env::var_os(OFFLINE).unwrap_or_else(|| "false".into()))
+            .output()
+            .context("cannot run `cargo tree`")?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    // Where there is no network, what is here may do.
+    ask(&[]).or_else(|error| ask(&["--offline"]).map_err(|_| error))
 }
 
-/// Reads lines of `cargo tree`, as `3syn v2.0.1|full,fold`, with ` (*)` where what is below has been shown before.
-fn parse(tree: &str) -> Result<Library> {
-    let mut below: BTreeMap<Part, BTreeSet<Part>> = BTreeMap::new();
-    // From the root to the line at hand.
-    let mut above: Vec<Part> = Vec::new();
-    for line in tree.lines().filter(|line| !line.is_empty()) {
-        let unknown = || format!("`cargo tree` says what is not understood: {line}");
-        let depth_ends = line.find(|c: char| !c.is_ascii_digit()).with_context(unknown)?;
-        let (depth, rest) = line.split_at(depth_ends);
-        let depth: usize = depth.parse().with_context(unknown)?;
-        let rest = rest.strip_suffix(" (*)").unwrap_or(rest);
-        let (package, features) = rest.rsplit_once('|').with_context(unknown)?;
-        let mut words = package.split(' ');
-        let name = words.next().with_context(unknown)?.to_owned();
-        let version = words.next().with_context(unknown)?.trim_start_matches('v').to_owned();
-        ensure!(depth <= above.len(), unknown());
-        above.truncate(depth);
-        let parent = above.last().cloned();
-        let is_macro = words.next() == Some("(proc-macro)");
-        let side = match &parent {
-            _ if is_macro => Side::Compiler,
-            Some(parent) => parent.side,
-            None => Side::Library,
-        };
-        let features = features.split(',').filter(|feature| !feature.is_empty());
-        let part = Part {
-            name,
-            version,
-            side,
-            features: features.map(str::to_owned).collect(),
-        };
-        if let Some(parent) = parent {
-            below.entry(parent).or_default().insert(part.clone());
-        }
-        above.push(part);
-    }
-    let mut found = BTreeSet::new();
-    let mut open: Vec<Part> = (below.keys().filter(|part| part.name == NAME)).cloned().collect();
-    ensure!(!open.is_empty(), "`cargo tree` does not mention {NAME}");
-    while let Some(part) = open.pop() {
-        if found.insert(part.clone()) {
-            open.extend(below.get(&part).into_iter().flatten().cloned());
-        }
-    }
-    Ok(Library(found))
+/// Tells cargo whether it may use the network.
+const OFFLINE: &str = "CARGO_NET_OFFLINE";
+
+/// The packages that the root of a tree depends on, and their versions, but for what every cell has.
+pub(super) fn direct(tree: &str) -> Vec<(String, String)> {
+    let lines = tree.lines().filter_map(|line| line.strip_prefix('1'));
+    let packages = lines.filter_map(|line| {
+        let (name, rest) = line.split_once(" v")?;
+        let version = rest.split([' ', '|']).next()?;
+        Some((name.to_owned(), version.to_owned()))
+    });
+    packages.collect()
 }
 
 #[cfg(test)]
@@ -345,9 +353,15 @@ walkdir = "2"
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().canonicalize().unwrap();
         let toolchain = Toolchain::find().unwrap();
-        build::prepare(&dir, &toolchain, &Features::usual(), &mut |_: build::Progress<'_>| {}).unwrap();
+        build::prepare(
+            &dir,
+            &toolchain,
+            &Features::default().and_usual(),
+            &mut |_: build::Progress<'_>| {},
+        )
+        .unwrap();
         let template = dir.join("template");
-        let library = |dir: &Path| Library::parse(&tree(dir, &toolchain).unwrap()).unwrap();
+        let library = |dir: &Path| Library::parse(&tree(dir, &dir.join("Cargo.toml"), &toolchain).unwrap()).unwrap();
         let prepared = library(&template);
 
         // As in a session: evcxr has cargo forget all other versions.
@@ -358,7 +372,7 @@ walkdir = "2"
         assert!(
             changes.is_empty(),
             "SWITCHED_ON lacks {}; `cargo tree --invert` says for whom",
-            changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
+            changes.iter().map(Difference::to_string).collect::<Vec<_>>().join(", ")
         );
     }
 
@@ -379,7 +393,7 @@ walkdir = "2"
         let changed = tree.replace("3syn v2.0.0|default,full", "3syn v2.0.0|default,fold,full,visit");
         let changed = changed.replace("libc v0.2.0", "libc v0.2.1");
         let changes = library.changes(&Library::parse(&changed).unwrap());
-        let shown: Vec<String> = changes.iter().map(Change::to_string).collect();
+        let shown: Vec<String> = changes.iter().map(Difference::to_string).collect();
         assert_eq!(
             shown,
             ["libc 0.2.1 instead of 0.2.0", "syn with the features fold, visit"]

@@ -11,6 +11,8 @@
 //! <cache>/builds/<key>/metadata.json  what rust-analyzer is told of the template
 //! <cache>/builds/<key>/library.txt    what cargo says that the library is made of
 //! <cache>/builds/<key>/ready     written last
+//! <cache>/builds/<key>/shared    packages that sessions have added, compiled
+//! <cache>/builds/<key>/shared.lock    held by who changes them, shared by who takes them
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
 //!
@@ -22,9 +24,11 @@ mod describe;
 mod library;
 mod packages;
 mod session;
+mod shared;
 mod sources;
 mod toolchain;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -32,8 +36,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
+use library::Library;
+
 pub(crate) use build::Progress;
-pub(crate) use library::Features;
+pub(crate) use library::{Difference, Features};
 pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;
 pub(crate) use toolchain::Toolchain;
@@ -42,7 +48,7 @@ pub(crate) use toolchain::Toolchain;
 pub(crate) const CACHE_ENV: &str = "CRABTREE_CACHE_DIR";
 
 /// Counts the forms that a build's directory has had.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 
 /// The file that holds what rust-analyzer is told of the template.
 const METADATA: &str = "metadata.json";
@@ -113,32 +119,102 @@ impl Prepared {
         std::env::join_paths(dirs).context("a directory's name has a character that separates directories")
     }
 
+    /// What would become of a session did its cells depend on these packages too: names, and what stands behind `=` in a
+    /// manifest. Compiles nothing; cargo may fetch packages.
+    ///
+    /// # Errors
+    ///
+    /// What cargo says, if there is no such package, or none that goes with the others.
+    pub(crate) fn resolve(&self, session: &SessionDir, added: &[(String, String)]) -> Result<Resolved> {
+        let dir = session.resolve_dir();
+        let own = self.dependencies().map(|(name, config)| (name.to_owned(), config));
+        let manifest = build::template_manifest(own.iter().chain(added).map(|(name, config)| (name, config)));
+        fs::create_dir_all(dir.join("src"))?;
+        fs::write(dir.join("Cargo.toml"), manifest)?;
+        fs::write(dir.join("src/lib.rs"), "")?;
+        let lock = dir.join("Cargo.lock");
+        if !lock.exists() {
+            fs::copy(self.template().join("Cargo.lock"), &lock)?;
+        }
+        let built = Library::parse(&fs::read_to_string(self.dir.join(LIBRARY))?)?;
+        let tree = library::tree(&session.crate_dir(), &dir.join("Cargo.toml"), &self.toolchain)?;
+        Ok(Resolved {
+            differences: built.changes(&Library::parse(&tree)?),
+            direct: library::direct(&tree),
+            packages: sources::packages(&fs::read_to_string(&lock)?)?,
+        })
+    }
+
+    /// Has the session take what other sessions have compiled of these packages. What is not taken is compiled.
+    pub(crate) fn borrow_units(&self, session: &SessionDir, resolved: &Resolved) -> Result<()> {
+        let lock = self.shared_lock()?;
+        lock.lock_shared()?;
+        let to = self.target(session.crate_dir().join("target"));
+        shared::borrow(&self.shared(), &to, &resolved.packages)?;
+        Ok(())
+    }
+
+    /// Keeps what the session has compiled for others, but for packages on this machine.
+    pub(crate) fn lend_units(&self, session: &SessionDir, packages: &Packages) -> Result<()> {
+        let own = packages.without_source()?;
+        let lock = self.shared_lock()?;
+        lock.lock()?;
+        let from = self.target(session.crate_dir().join("target"));
+        let prepared = self.target(self.template().join("target"));
+        shared::lend(&from, &self.shared(), &own, &prepared, shared::KEPT)?;
+        Ok(())
+    }
+
+    fn target(&self, dir: PathBuf) -> shared::Target {
+        shared::Target::new(dir, &self.toolchain.target)
+    }
+
+    fn shared(&self) -> shared::Target {
+        self.target(self.dir.join("shared"))
+    }
+
+    fn shared_lock(&self) -> Result<File> {
+        open_lock(&self.dir, "shared")
+    }
+
     /// Makes a session's directory, and removes those that dead sessions left.
     pub(crate) fn session(&self) -> Result<SessionDir> {
         SessionDir::create(&self.root.join("sessions"), &self.template())
     }
 }
 
+/// What a session compiles with once packages are added.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolved {
+    /// What its library would have that it has not. None, or the packages cannot be added to a session that has begun.
+    pub(crate) differences: Vec<Difference>,
+    /// The packages that cells themselves depend on, and their versions.
+    pub(crate) direct: Vec<(String, String)>,
+    /// The names of all packages.
+    packages: BTreeSet<String>,
+}
+
 /// Finds the runtime for this binary and the present toolchain, and builds it if it is not there.
 /// With `progress`, standard error shows how far the build is.
 pub(crate) fn ensure(progress: bool) -> Result<Prepared> {
     if progress {
-        ensure_with(&Features::usual(), &mut build::ProgressBar::default())
+        ensure_with(&Features::default(), &mut build::ProgressBar::default())
     } else {
-        ensure_with(&Features::usual(), &mut |_: Progress<'_>| {})
+        ensure_with(&Features::default(), &mut |_: Progress<'_>| {})
     }
 }
 
-/// As [`ensure`], for a library with these features; `report` hears how far the build is, and nothing if there is nothing
+/// As [`ensure`], for a library with `more` features than usual; `report` hears how far the build is, and nothing if there is nothing
 /// to build.
-pub(crate) fn ensure_with(features: &Features, report: &mut dyn build::Report) -> Result<Prepared> {
+pub(crate) fn ensure_with(more: &Features, report: &mut dyn build::Report) -> Result<Prepared> {
     let toolchain = Toolchain::find()?;
     let root = root()?;
     let all = root.join("builds");
     fs::create_dir_all(&all).with_context(|| format!("cannot make the cache directory {}", all.display()))?;
     // cargo and rust-analyzer know places by their real names.
     let (root, all) = (root.canonicalize()?, all.canonicalize()?);
-    let key = key(&toolchain, features);
+    let features = more.and_usual();
+    let key = key(&toolchain, &features);
     let dir = all.join(&key);
     loop {
         let lock = open_lock(&all, &key)?;
@@ -165,8 +241,10 @@ pub(crate) fn ensure_with(features: &Features, report: &mut dyn build::Report) -
         }
         if !is_ready(&dir) {
             let seed = seed(&all, &key);
-            build::build(&dir, &toolchain, seed.as_deref(), features, report)?;
-            fs::write(dir.join(LIBRARY), library::tree(&dir.join("template"), &toolchain)?)?;
+            build::build(&dir, &toolchain, seed.as_deref(), &features, report)?;
+            let template = dir.join("template");
+            let tree = library::tree(&template, &template.join("Cargo.toml"), &toolchain)?;
+            fs::write(dir.join(LIBRARY), tree)?;
             describe::describe(&dir.join("template"), &toolchain, &dir.join(METADATA))?;
             fs::write(dir.join("ready"), &toolchain.version)?;
             report.report(Progress::Done);
@@ -178,7 +256,9 @@ pub(crate) fn ensure_with(features: &Features, report: &mut dyn build::Report) -
 /// Whether the runtime for this binary and toolchain is built.
 pub(crate) fn is_warm(toolchain: &Toolchain) -> Result<bool> {
     Ok(is_ready(
-        &root()?.join("builds").join(key(toolchain, &Features::usual())),
+        &root()?
+            .join("builds")
+            .join(key(toolchain, &Features::default().and_usual())),
     ))
 }
 

@@ -1,5 +1,6 @@
 //! The packages that a session compiles with, for those who read their sources.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,16 @@ impl Packages {
                 (!is_ours).then_some(LocalPackage { id, directory })
             });
         Ok(local.collect())
+    }
+
+    /// The names of those whose sources are on this machine, the session's own with them.
+    pub(super) fn without_source(&self) -> Result<BTreeSet<String>> {
+        let metadata = self.metadata()?;
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let local = packages.filter(|package| package["source"].is_null());
+        Ok(local
+            .filter_map(|package| package["name"].as_str().map(str::to_owned))
+            .collect())
     }
 
     /// The session's crate.

@@ -61,6 +61,11 @@ impl SessionDir {
         self.dir.join("ctx")
     }
 
+    /// The directory of a crate that is only resolved.
+    pub(super) fn resolve_dir(&self) -> PathBuf {
+        self.dir.join("resolve")
+    }
+
     /// Where the link's socket is to be.
     pub(crate) fn socket(&self) -> PathBuf {
         self.sockets

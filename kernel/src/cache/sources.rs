@@ -118,6 +118,17 @@ fn library_manifest(original: &[u8], lock: &str, more: &Features) -> Result<Stri
     Ok(manifest.to_string())
 }
 
+/// The names of the packages in a lock file.
+pub(super) fn packages(lock: &str) -> Result<BTreeSet<String>> {
+    let lock: toml::Table = lock.parse().context("the lock file")?;
+    let packages = lock.get("package").and_then(toml::Value::as_array);
+    let names = packages
+        .into_iter()
+        .flatten()
+        .filter_map(|package| package.get("name")?.as_str());
+    Ok(names.map(str::to_owned).collect())
+}
+
 /// Names and versions of the registry's packages below `root` in a lock file.
 fn closure(lock: &str, root: &str) -> Result<BTreeSet<(String, String)>> {
     let lock: toml::Table = lock.parse().context("the lock file")?;

@@ -1,28 +1,66 @@
 //! What is compiled while a cell waits for its dependencies.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::StreamName;
-use super::link::Link;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{CellId, Event, MimeBundle};
 
 /// How often is looked what is compiled.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// Builds, and tells the reader of the running cell which dependencies are compiled meanwhile, each once.
-pub(super) fn told<T>(link: &Link, crate_dir: &Path, build: impl FnOnce() -> T) -> T {
+/// Where the reader of a cell sees what it adds: an output that is the same each time the cell has run.
+pub(super) struct Report {
+    pub(super) events: UnboundedSender<Event>,
+    pub(super) cell: CellId,
+    /// The packages that it adds, with their versions.
+    pub(super) added: Vec<String>,
+}
+
+impl Report {
+    fn show(&self, text: String, update: bool) {
+        let CellId(number) = self.cell;
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.events.send(Event::Display {
+            cell: self.cell,
+            data: MimeBundle::from_iter([("text/plain".to_owned(), Value::String(text))]),
+            metadata: Map::new(),
+            display_id: Some(format!("crabtree-packages-{number}")),
+            update,
+        });
+    }
+
+    /// What is left when all is compiled.
+    fn done(&self) -> String {
+        self.added.join("\n")
+    }
+}
+
+/// Builds, and tells the reader of the running cell meanwhile what is compiled.
+pub(super) fn told<T>(report: &Report, crate_dir: &Path, build: impl FnOnce() -> T) -> T {
+    if report.added.is_empty() {
+        // Cargo does not know them, and evcxr is about to say so.
+        return build();
+    }
+    report.show(report.done(), false);
     let (building, built) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut seen = HashSet::new();
+            let (mut seen, mut last) = (BTreeSet::new(), BTreeSet::new());
             while built.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                for package in compiling(crate_dir) {
-                    if seen.insert(package.clone()) {
-                        link.print(StreamName::Stderr, format!("Compiling {package}\n"));
-                    }
+                let now = compiling(crate_dir);
+                if now != last {
+                    seen.extend(now.iter().cloned());
+                    last = now;
+                    report.show(progress(report, &last, seen.len()), true);
                 }
+            }
+            if !seen.is_empty() {
+                report.show(report.done(), true);
             }
         });
         let result = build();
@@ -31,11 +69,19 @@ pub(super) fn told<T>(link: &Link, crate_dir: &Path, build: impl FnOnce() -> T) 
     })
 }
 
+fn progress(report: &Report, now: &BTreeSet<String>, count: usize) -> String {
+    let now: Vec<&str> = now.iter().map(String::as_str).collect();
+    match &*now {
+        [] => report.done(),
+        now => format!("{}\nCompiling {} ({count})", report.done(), now.join(", ")),
+    }
+}
+
 /// The packages that are being compiled for the crate in that directory, with their versions.
 #[cfg(target_os = "linux")]
-fn compiling(crate_dir: &Path) -> Vec<String> {
+fn compiling(crate_dir: &Path) -> BTreeSet<String> {
     let Some(target) = crate_dir.join("target").to_str().map(str::to_owned) else {
-        return Vec::new();
+        return BTreeSet::new();
     };
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
@@ -55,6 +101,6 @@ fn compiling(crate_dir: &Path) -> Vec<String> {
 
 /// Elsewhere nobody is told.
 #[cfg(not(target_os = "linux"))]
-fn compiling(_crate_dir: &Path) -> Vec<String> {
-    Vec::new()
+fn compiling(_crate_dir: &Path) -> BTreeSet<String> {
+    BTreeSet::new()
 }

@@ -7,7 +7,7 @@
 use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,8 @@ struct Shared {
     changed: Condvar,
     events: UnboundedSender<Event>,
     listings: Listings,
+    /// Whether the host has been asked for a subshell.
+    has_subshells: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +106,7 @@ impl Link {
             changed: Condvar::new(),
             events,
             listings,
+            has_subshells: AtomicBool::new(false),
         };
         let link = Link {
             shared: Arc::new(shared),
@@ -176,7 +179,13 @@ impl Link {
     pub(super) fn open(&self, path: PathBuf, number: u32) -> bool {
         let mut state = self.state();
         send(&mut state, &ToHost::Open { link: path, number });
+        self.shared.has_subshells.store(true, Ordering::Relaxed);
         state.host.is_some()
+    }
+
+    /// Whether a subshell was ever opened.
+    pub(super) fn has_subshells(&self) -> bool {
+        self.shared.has_subshells.load(Ordering::Relaxed)
     }
 
     /// Whether there is a host.

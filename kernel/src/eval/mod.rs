@@ -52,10 +52,10 @@ pub(crate) use event::{
     Answer, CellError, CellId, Comm, Event, MimeBundle, Outcome, Payload, Question, Receipt, StreamName,
 };
 
-use crate::cache::{self, Progress};
+use crate::cache::{self, Difference, Progress};
 use assist::Assist;
 use link::Link;
-use session::{Role, Session};
+use session::{Needs, Role, Session};
 use subshell::Inherited;
 
 /// How long no cell has to come for the session to get ready for cells that keep variables.
@@ -160,6 +160,7 @@ impl Engine {
             control: Arc::clone(&control),
             assist: assist.clone(),
             session: None,
+            taken: Inherited::default(),
         };
         let thread = std::thread::Builder::new()
             .name("session".to_owned())
@@ -352,6 +353,8 @@ struct Worker {
     assist: Assist,
     session: Option<Session>,
     inherited: Arc<Mutex<Inherited>>,
+    /// What the main shell starts with.
+    taken: Inherited,
     /// For a subshell: its number, and the main shell.
     beside: Option<(u32, Arc<Control>)>,
 }
@@ -381,15 +384,30 @@ impl Worker {
                 return;
             }
             let is_main = self.beside.is_none();
-            if started.is_err() || is_main && rewrite::request(&job.code) == Some(rewrite::Request::Clear) {
-                // The old session must be gone, its host with it, before a new one begins.
-                {
-                    let mut state = self.control.state();
-                    (state.session, state.tried) = (None, false);
+            let clear = is_main && rewrite::request(&job.code) == Some(rewrite::Request::Clear);
+            if started.is_err() || clear {
+                if clear {
+                    self.taken = Inherited::default();
                 }
-                self.session = None;
-                started = self.start();
+                started = self.start_anew();
                 warm = false;
+            }
+            let mut needs = self.needs(&job.code);
+            if let Needs::Library(changes) = &needs {
+                started = self.change_library(job.cell, changes);
+                warm = false;
+                needs = self.needs(&job.code);
+            }
+            let refused = match needs {
+                Needs::Nothing => None,
+                Needs::Refused(outcome) => Some(outcome),
+                // Cargo goes on to ask for more than was switched on.
+                Needs::Library(changes) => Some(outcome::no_such_library(&changes)),
+            };
+            if let Some(outcome) = refused {
+                // Nobody waits any more if the kernel is ending.
+                let _ = job.answer.send(outcome);
+                continue;
             }
             let outcome = match (&started, &mut self.session) {
                 (Err(error), _) => outcome::failed("StartError", format!("{error:#}")),
@@ -405,6 +423,44 @@ impl Worker {
         }
     }
 
+    /// What a cell needs that only another session has. Without a session, nothing is known of it.
+    fn needs(&mut self, code: &str) -> Needs {
+        self.session
+            .as_mut()
+            .map_or(Needs::Nothing, |session| session.needs(code))
+    }
+
+    /// Starts a session in the place of the one that there is.
+    fn start_anew(&mut self) -> Result<()> {
+        // The old session must be gone, its host with it, before a new one begins.
+        {
+            let mut state = self.control.state();
+            (state.session, state.tried) = (None, false);
+        }
+        self.session = None;
+        self.start()
+    }
+
+    /// Starts a session with another library and what cells have defined. If there is no such library, the next session
+    /// has the one that there was.
+    fn change_library(&mut self, cell: CellId, changes: &[Difference]) -> Result<()> {
+        let text = format!("{}\n", outcome::another_library(changes));
+        let name = StreamName::Stderr;
+        // Nobody listens any more only when the kernel is ending.
+        let _ = self.events.send(Event::Stream { cell, name, text });
+        let inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut features = inherited.features.clone();
+        for change in changes {
+            change.switch_on(&mut features);
+        }
+        self.taken = inherited.for_another(features);
+        let started = self.start_anew();
+        if started.is_err() {
+            self.taken = inherited.for_another(inherited.features.clone());
+        }
+        started
+    }
+
     fn start(&mut self) -> Result<()> {
         let started = self.try_start();
         self.control.state().notice = None;
@@ -417,21 +473,21 @@ impl Worker {
     }
 
     fn try_start(&mut self) -> Result<()> {
-        let prepared = cache::ensure_with(&cache::Features::usual(), &mut |progress: Progress<'_>| {
-            self.tell(progress)
-        })?;
-        let program = self.options.program.clone();
-        let program = program.context("this program does not know where it is")?;
-        let (role, inherited) = match &self.beside {
-            None => (Role::Main(Arc::clone(&self.inherited)), Inherited::default()),
+        let (role, taken) = match &self.beside {
+            None => (Role::Main(Arc::clone(&self.inherited)), self.taken.clone()),
             Some((number, main)) => {
+                // Once the main shell has started, it has what is taken over.
                 let link = main.link().context("the main shell has not started")?;
-                let inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                (Role::Subshell(*number, link), inherited)
+                let taken = self.inherited.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                (Role::Subshell(*number, link), taken)
             }
         };
+        let prepared = cache::ensure_with(&taken.features, &mut |progress: Progress<'_>| self.tell(progress))?;
+        let program = self.options.program.clone();
+        let program = program.context("this program does not know where it is")?;
         let (events, assist) = (self.events.clone(), self.assist.clone());
-        let session = Session::start(prepared, program, events, assist, role, &inherited)?;
+        let session = Session::start(prepared, program, events, assist, role, &taken)?;
+        self.taken = Inherited::default();
         let reach = Reach {
             link: session.link(),
             host: session.host(),

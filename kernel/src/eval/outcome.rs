@@ -4,6 +4,7 @@ use crabtree_link::{CellEnd, Replaced};
 
 use super::locate::Listings;
 use super::{CellError, Outcome, report};
+use crate::cache::Difference;
 
 /// The outcome of a cell whose code came to its end.
 /// `lost` are the variables that went with it.
@@ -95,6 +96,36 @@ pub(super) fn evaluator_died_before(replaced: &Replaced) -> String {
     format!("Since the last cell, {}.\n", describe(replaced))
 }
 
+/// The outcome of a cell whose dependencies cannot be had beside what there is: `lost` says what goes with the host.
+pub(super) fn needs_library(names: &[String], changes: &[Difference], lost: &str) -> Outcome {
+    let names = names.join(", ");
+    let text = format!(
+        "{names}: all cells of a session share one library, and this needs another one, with {}; that would end the host, \
+         and with it {lost}. Restart the kernel and run this cell first, or begin it with the line `:restart`",
+        list(changes)
+    );
+    failed("DependencyError", text)
+}
+
+/// The outcome of a cell whose dependencies ask for a library that cannot be built.
+pub(super) fn no_such_library(changes: &[Difference]) -> Outcome {
+    let text = format!(
+        "the library that all cells share cannot be built as this cell's dependencies need it, with {}",
+        list(changes)
+    );
+    failed("DependencyError", text)
+}
+
+/// What to say when a session begins anew with another library.
+pub(super) fn another_library(changes: &[Difference]) -> String {
+    format!("The library that all cells share is needed with {}", list(changes))
+}
+
+fn list(changes: &[Difference]) -> String {
+    let changes: Vec<String> = changes.iter().map(Difference::to_string).collect();
+    changes.join(", ")
+}
+
 /// The outcome of a cell that did not get as far as running, and not because of its code.
 pub(super) fn failed(ename: &str, text: String) -> Outcome {
     let traceback = report::at_place(ename, &text, None);
@@ -142,16 +173,23 @@ fn variables(names: &[String]) -> String {
 }
 
 fn loss(names: &[String], processes: usize) -> String {
-    let mut lost = Vec::new();
-    if !names.is_empty() {
-        lost.push(variables(names));
-    }
-    match processes {
-        0 => lost.push("all processes".to_owned()),
-        1 => lost.push("the one process".to_owned()),
-        count => lost.push(format!("all {count} processes")),
-    }
+    let processes = processes_of(processes).unwrap_or_else(|| "all processes".to_owned());
+    let lost: Vec<String> = variables_of(names).into_iter().chain([processes]).collect();
     format!("lost: {}", lost.join(" and "))
+}
+
+/// Names the variables, if there are any.
+pub(super) fn variables_of(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| variables(names))
+}
+
+/// Counts the processes, if there are any.
+pub(super) fn processes_of(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("the one process".to_owned()),
+        count => Some(format!("all {count} processes")),
+    }
 }
 
 #[cfg(test)]

@@ -12,17 +12,17 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::assist::{Assist, Change, commands};
-use super::building;
+use super::building::{self, Report};
 use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
 use super::local::LocalPackages;
 use super::locate::Listings;
 use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
-use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, request, rewrite, split};
+use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, dependencies, request, rewrite, split};
 use super::subshell::{self, Inherited};
 use super::{CellId, Event, Job, MimeBundle, Outcome, StreamName, outcome, report};
-use crate::cache::{Packages, Prepared, SessionDir};
+use crate::cache::{Difference, Packages, Prepared, Resolved, SessionDir};
 
 /// The names that every cell has, and an `.await` and a `?`, which switch evcxr to compiling cells
 /// as asynchronous code that may fail.
@@ -81,23 +81,29 @@ pub(super) struct Session {
     /// What rust-analyzer takes for cargo.
     analyzer_cargo: PathBuf,
     dir: SessionDir,
-    _prepared: Prepared,
+    prepared: Prepared,
+    /// The packages that cells have added.
+    dependencies: Vec<(String, String)>,
+    /// What cargo makes of them, and of what the present cell adds.
+    resolved: Resolved,
+    /// How many processes there are before the first cell.
+    own_processes: usize,
 }
 
 impl Session {
-    /// Starts a host, or an evaluator in the one that there is, and readies everything for the first cell. A subshell
-    /// starts from what it inherits.
+    /// Starts a host, or an evaluator in the one that there is, and readies everything for the first cell. The session has
+    /// what it takes over.
     pub(super) fn start(
         prepared: Prepared,
         program: PathBuf,
         events: UnboundedSender<Event>,
         assist: Assist,
         role: Role,
-        inherited: &Inherited,
+        taken: &Inherited,
     ) -> Result<Session> {
         let dir = prepared.session()?;
         let generated = dir.crate_dir().join(GENERATED);
-        let listings = match &inherited.listings {
+        let listings = match &taken.listings {
             Some(listings) => listings.beside(generated),
             None => Listings::new(generated),
         };
@@ -133,20 +139,32 @@ impl Session {
         forward(outputs, &link);
         let mut evcxr = set_up(context, for_cargo, &prepared, &dir, &link)?;
         drop(blind);
+        let dependencies = dependencies(&taken.code());
+        if !dependencies.is_empty() {
+            let _normal = environment::normal();
+            // What is not borrowed is compiled.
+            let resolved = prepared.resolve(&dir, &dependencies);
+            let _ = resolved.and_then(|resolved| prepared.borrow_units(&dir, &resolved));
+        }
         let mut fates = Fates::default();
         let definitions = match (&role, number) {
             (_, Some(number)) => {
-                take_over(&mut evcxr, &link, inherited)?;
-                fates.note(inherited.variables.iter().cloned(), Fate::OfMainShell);
-                inherited.definitions.for_subshell(number)
+                take_over(&mut evcxr, &link, taken)?;
+                fates.note(taken.variables.iter().cloned(), Fate::OfMainShell);
+                taken.definitions.for_subshell(number)
             }
             (Role::Main(inherited), None) => {
-                *inherited.lock().unwrap_or_else(PoisonError::into_inner) = Inherited::nothing(listings.clone());
-                Definitions::default()
+                take_over(&mut evcxr, &link, taken)?;
+                *inherited.lock().unwrap_or_else(PoisonError::into_inner) = taken.placed(listings.clone());
+                taken.definitions.clone()
             }
             (Role::Subshell(..), None) => unreachable!("a subshell has a number"),
         };
-        let packages = prepared.packages(&dir);
+        let mut packages = prepared.packages(&dir);
+        if !dependencies.is_empty() {
+            packages = packages.changed();
+        }
+        let own_processes = link.processes();
         assist.set_packages(packages.clone(), true);
         Ok(Session {
             evcxr,
@@ -156,7 +174,7 @@ impl Session {
             fates,
             assist,
             packages,
-            local: inherited.local.clone(),
+            local: taken.local.clone(),
             versions: Vec::new(),
             events,
             notes: configured
@@ -168,7 +186,10 @@ impl Session {
             role,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
             dir,
-            _prepared: prepared,
+            prepared,
+            dependencies,
+            resolved: Resolved::default(),
+            own_processes,
         })
     }
 
@@ -192,6 +213,45 @@ impl Session {
         self.see();
         // It is about the work, not about what is found.
         let _ = self.evcxr.completions(WARM_UP, WARM_UP.len());
+    }
+
+    /// What a cell needs that only another session has. To ask changes nothing but what is known of the packages that it
+    /// adds.
+    pub(super) fn needs(&mut self, code: &str) -> Needs {
+        self.resolved = Resolved::default();
+        let added = dependencies(code);
+        if added.is_empty() {
+            return Needs::Nothing;
+        }
+        let _normal = environment::normal();
+        let all = merged(&self.dependencies, &added);
+        match self.prepared.resolve(&self.dir, &all) {
+            Ok(resolved) => self.resolved = resolved,
+            // evcxr asks cargo too, and tells where in the cell the mistake is.
+            Err(_) => return Needs::Nothing,
+        }
+        let changes = self.resolved.differences.clone();
+        if changes.is_empty() {
+            return Needs::Nothing;
+        }
+        let names: Vec<String> = added.into_iter().map(|(name, _)| name).collect();
+        let refused = |lost: &str| Needs::Refused(outcome::needs_library(&names, &changes, lost));
+        if self.is_subshell() {
+            return refused("the main shell");
+        }
+        if request(code).is_some() {
+            return Needs::Library(changes);
+        }
+        let lost = [
+            outcome::variables_of(&self.variables()),
+            outcome::processes_of(self.link.processes().saturating_sub(self.own_processes)),
+            self.link.has_subshells().then(|| "the subshells".to_owned()),
+        ];
+        let lost: Vec<String> = lost.into_iter().flatten().collect();
+        if !lost.is_empty() {
+            return refused(&lost.join(" and "));
+        }
+        Needs::Library(changes)
     }
 
     /// Runs a cell. `interrupted` tells whether it is to end.
@@ -246,9 +306,16 @@ impl Session {
         }
         self.tell_versions_apart();
         let text = code.text().to_owned() + &plan.suffix + &suffix;
-        let result = if adds_dependencies(reader_code) {
-            let (link, crate_dir) = (&self.link, self.dir.crate_dir());
-            building::told(link, &crate_dir, || self.evcxr.execute(&text))
+        let adds = adds_dependencies(reader_code);
+        let result = if adds {
+            // What is not borrowed is compiled.
+            let _ = self.prepared.borrow_units(&self.dir, &self.resolved);
+            let report = Report {
+                events: self.events.clone(),
+                cell,
+                added: packages_of(&dependencies(reader_code), &self.resolved),
+            };
+            building::told(&report, &self.dir.crate_dir(), || self.evcxr.execute(&text))
         } else {
             self.evcxr.execute(&text)
         };
@@ -263,8 +330,11 @@ impl Session {
                 .map(|(name, type_name)| (name.to_owned(), type_name.to_owned()))
                 .collect(),
         });
-        if change.is_some() && adds_dependencies(reader_code) {
+        if change.is_some() && adds {
+            self.dependencies = merged(&self.dependencies, &dependencies(reader_code));
             let packages = self.packages.changed();
+            // What is not lent is compiled again.
+            let _ = self.prepared.lend_units(&self.dir, &packages);
             // What cargo says was said while it compiled them.
             self.local.add(packages.local().unwrap_or_default());
             self.tell_versions_apart();
@@ -352,7 +422,6 @@ impl Session {
         let _ = self.events.send(Event::Result { cell, data });
     }
 
-    /// The names of the variables that cells have kept.
     /// Has cargo compile each content of a package as what it is.
     fn tell_versions_apart(&mut self) {
         let versions = self.local.versions();
@@ -366,6 +435,7 @@ impl Session {
         }
     }
 
+    /// The names of the variables that cells have kept.
     fn variables(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .evcxr
@@ -420,6 +490,35 @@ impl Session {
         // If it does not work, neither does the cell that follows, and that is told.
         let _ = self.evcxr.execute("();");
     }
+}
+
+/// What a cell needs that only another session has.
+pub(super) enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A library that differs in this. Nothing is lost with this session.
+    Library(Vec<Difference>),
+    /// Something that cannot be had, and why.
+    Refused(Outcome),
+}
+
+/// The packages that a cell adds, with their versions, as far as cargo knows them.
+fn packages_of(added: &[(String, String)], resolved: &Resolved) -> Vec<String> {
+    let names = added.iter().map(|(name, config)| {
+        let config: Option<toml::Table> = format!("it = {config}").parse().ok();
+        let renamed = config.and_then(|config| config.get("it")?.get("package")?.as_str().map(str::to_owned));
+        renamed.unwrap_or_else(|| name.clone())
+    });
+    let same = |name: &str, other: &str| name.replace('_', "-") == other.replace('_', "-");
+    let found = names.flat_map(|name| resolved.direct.iter().filter(move |(other, _)| same(&name, other)));
+    found.map(|(name, version)| format!("{name} {version}")).collect()
+}
+
+/// Dependencies with those that were added later; of one package there is one.
+fn merged(earlier: &[(String, String)], later: &[(String, String)]) -> Vec<(String, String)> {
+    let replaced = |name: &String| later.iter().any(|(other, _)| other == name);
+    let kept = earlier.iter().filter(|(name, _)| !replaced(name));
+    kept.chain(later).cloned().collect()
 }
 
 /// Prints what the host writes before it is connected.

@@ -27,6 +27,7 @@ use super::local::LocalPackages;
 use super::locate::Listings;
 use super::redefine::{Definitions, names};
 use super::rewrite::split;
+use crate::cache::Features;
 
 /// Tells this program, where cargo calls it in the place of rustc, for which subshell that is.
 const NUMBER_ENV: &str = "CRABTREE_SUBSHELL_NUMBER";
@@ -47,14 +48,26 @@ pub(super) struct Inherited {
     pub(super) listings: Option<Listings>,
     /// The packages of all shells that are on this machine.
     pub(super) local: LocalPackages,
+    /// The features that the host's library has and others have not.
+    pub(super) features: Features,
 }
 
 impl Inherited {
-    /// What there is of a session that begins.
-    pub(super) fn nothing(listings: Listings) -> Inherited {
+    /// The same where places in cells come from `listings`.
+    pub(super) fn placed(&self, listings: Listings) -> Inherited {
         Inherited {
             listings: Some(listings),
-            ..Inherited::default()
+            ..self.clone()
+        }
+    }
+
+    /// What a session takes over from this one that has a host of its own, with such a library.
+    pub(super) fn for_another(&self, features: Features) -> Inherited {
+        Inherited {
+            variables: Vec::new(),
+            listings: None,
+            features,
+            ..self.clone()
         }
     }
 

@@ -11,6 +11,8 @@ mod test_functions;
 pub(crate) use edits::{Edit, Position, Rewritten, place};
 pub(crate) use statements::{Statement, split};
 
+use std::path::Path;
+
 use ra_ap_syntax::ast::{self, AstNode as _};
 use ra_ap_syntax::{SyntaxKind, SyntaxNode, T};
 use test_functions::TestFunctions;
@@ -105,6 +107,39 @@ pub(crate) fn adds_dependencies(code: &str) -> bool {
     command_lines(code).any(|line| code[line].split_whitespace().next() == Some(":dep"))
 }
 
+/// The packages that a cell adds: names, and what stands behind `=` in a manifest. Lines that evcxr will not understand
+/// add nothing, and it says why.
+pub(crate) fn dependencies(code: &str) -> Vec<(String, String)> {
+    let lines = command_lines(code).map(|line| &code[line]);
+    let added = lines.filter(|line| matches!(Command::parse(line), Command::Other));
+    added.filter_map(dependency).collect()
+}
+
+fn dependency(line: &str) -> Option<(String, String)> {
+    let added = line.trim().strip_prefix(":dep")?;
+    let (name, config) = match added.split_once('=') {
+        Some((name, config)) => (name.trim(), config.trim()),
+        None => (added.trim(), "\"*\""),
+    };
+    if name.starts_with(['.', '/']) {
+        let directory = Path::new(name).canonicalize().ok()?;
+        let manifest: toml::Table = std::fs::read_to_string(directory.join("Cargo.toml"))
+            .ok()?
+            .parse()
+            .ok()?;
+        let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
+        let path = toml::Table::from_iter([("path".to_owned(), directory.to_str()?.into())]);
+        return Some((name, toml::Value::from(path).to_string()));
+    }
+    let parsed: toml::Table = format!("it = {config}").parse().ok()?;
+    let mut config = parsed.get("it")?.clone();
+    if let Some(path) = config.get_mut("path") {
+        // A manifest elsewhere means another place by it.
+        *path = Path::new(path.as_str()?).canonicalize().ok()?.to_str()?.into();
+    }
+    Some((name.to_owned(), config.to_string()))
+}
+
 /// The lines before the Rust code, as evcxr tells them from it: ranges without the newline.
 fn command_lines(code: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut start = 0;
@@ -166,7 +201,7 @@ fn refusal(name: &str) -> Option<&'static str> {
             "cells are compiled by the toolchain that the runtime was built with; `crabtree doctor` tells which"
         }
         ":allow_static_linking" | ":sccache" | ":cache" | ":clear_cache" => {
-            "dependencies are built once for a session, and linked so that all cells share them; there is nothing to set"
+            "dependencies are built once for all sessions, and linked so that all cells share them; there is nothing to set"
         }
         _ => return None,
     })
