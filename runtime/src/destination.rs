@@ -80,7 +80,7 @@ impl Destination for Alias {
     type Sent = ();
 
     fn deliver(&self, message: Message) {
-        record::reply(self.owner, self.id, message);
+        record::send_to_alias(self.owner, self.id, message);
     }
 
     fn target(&self) -> Target {

@@ -3,7 +3,7 @@
 //! A message is one allocation: a [`Header`] in front of the value. The header carries the link of the queue that the
 //! message travels through, so that neither sending nor receiving allocates again.
 
-use crate::pid::Ref;
+use crate::pid::{Pid, Ref};
 use crate::reason::quietly;
 use std::any::TypeId;
 use std::fmt;
@@ -33,8 +33,61 @@ pub(crate) struct Header {
     pub(crate) serial: u32,
     /// The mark of a message that is traced; see [`crate::trace`]. Zero is none.
     pub(crate) stamp: u32,
-    /// Set when the message is the answer to a call that waits under this reference.
-    pub(crate) alias: Option<Ref>,
+    /// What [`about`](Header::about) tells: a reference, and who made it or what kind of answer it is.
+    reference: u64,
+    caller: u32,
+    caller_serial: u32,
+}
+
+/// What a message has to do with a call or an alias.
+#[derive(Clone, Copy)]
+pub(crate) enum About {
+    Nothing,
+    /// It comes under this reference: an answer to a call, or a message to an alias.
+    Answer {
+        alias: Ref,
+        /// The sender has ended its part of the monitor of the same reference.
+        ends_monitor: bool,
+    },
+    /// It asks, and `caller` watches the receiver under this reference from now on.
+    Request {
+        call: Ref,
+        caller: Pid,
+    },
+}
+
+/// The link of a message that is [marked](Message::mark): an address that no message can have.
+const MARKED: *mut Header = ptr::without_provenance_mut(usize::MAX);
+
+/// What stands for the number of a caller; no process has such a one.
+const NO_CALLER: u32 = u32::MAX;
+const ANSWER: u32 = u32::MAX - 1;
+const LAST_ANSWER: u32 = u32::MAX - 2;
+
+impl Header {
+    /// What the message has to do with a call.
+    pub(crate) fn about(&self) -> About {
+        let reference = Ref(self.reference);
+        match self.caller {
+            NO_CALLER => About::Nothing,
+            ANSWER | LAST_ANSWER => About::Answer {
+                alias: reference,
+                ends_monitor: self.caller == LAST_ANSWER,
+            },
+            number => About::Request {
+                call: reference,
+                caller: Pid::local(number, self.caller_serial),
+            },
+        }
+    }
+
+    pub(crate) fn set_about(&mut self, about: About) {
+        (self.reference, self.caller, self.caller_serial) = match about {
+            About::Nothing => (0, NO_CALLER, 0),
+            About::Answer { alias, ends_monitor } => (alias.0, if ends_monitor { LAST_ANSWER } else { ANSWER }, 0),
+            About::Request { call, caller } => (call.0, caller.number(), caller.serial()),
+        };
+    }
 }
 
 #[repr(C)]
@@ -53,6 +106,10 @@ struct Kind {
     drop: unsafe fn(NonNull<Header>),
     debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
 }
+
+/// Stands for the type of a message: cheap to compare. One type may have several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct KindId(usize);
 
 trait HasKind: Term + Sized {
     const KIND: Kind = Kind {
@@ -112,7 +169,9 @@ impl Message {
                 kind: const { &T::KIND },
                 serial: 0,
                 stamp: 0,
-                alias: None,
+                reference: 0,
+                caller: NO_CALLER,
+                caller_serial: 0,
             },
             value: ManuallyDrop::new(value),
         });
@@ -154,6 +213,11 @@ impl Message {
         (self.header().kind.type_name)()
     }
 
+    /// What messages of one type have in common; those of other types have another one.
+    pub(crate) fn kind(&self) -> KindId {
+        KindId(ptr::from_ref(self.header().kind).addr())
+    }
+
     /// How many bytes the message has, without what its value owns elsewhere.
     pub(crate) fn size(&self) -> usize {
         self.header().kind.size
@@ -161,6 +225,16 @@ impl Message {
 
     pub(crate) fn type_id(&self) -> TypeId {
         self.header().kind.type_id
+    }
+
+    /// Marks the message until somebody makes a new one of its value.
+    pub(crate) fn mark(&mut self) {
+        self.header_mut().next = MARKED;
+    }
+
+    /// Whether it is the very message that was marked.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.header().next == MARKED
     }
 
     pub(crate) fn header(&self) -> &Header {

@@ -1,6 +1,7 @@
 //! Identifiers: of processes, aliases, monitors and timers.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 
 /// The node that a process lives on.
 ///
@@ -123,5 +124,43 @@ pub struct TimerRef(pub(crate) Ref);
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Hashes pids and references: the node gives them out, so nobody can choose them to collide.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Mixing(u64);
+
+impl Mixing {
+    fn mix(&mut self, number: u64) {
+        // An odd number without a pattern: the golden section.
+        let product = u128::from(self.0 ^ number) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl BuildHasher for Mixing {
+    type Hasher = Mixing;
+
+    fn build_hasher(&self) -> Mixing {
+        Mixing::default()
+    }
+}
+
+impl Hasher for Mixing {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.mix(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.mix(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.mix(number);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -356,3 +356,28 @@ fn a_process_that_receives_can_be_spawned_whatever_its_guards_borrow() {
         receive! { ("sum", n): (&str, i32) => assert_eq!(n, 6) }
     });
 }
+
+#[test]
+fn messages_of_another_type_are_passed_over_and_stay_where_they_were() {
+    check(async {
+        for number in 0..10_000_u32 {
+            send(me(), number);
+        }
+        send(me(), ("name", 1));
+        send(me(), ("name", 2));
+        // A type that is wanted, with a value that is not, is looked at each time.
+        receive! { ("name", 2) => () }
+        receive! {
+            9_999_u32 => (),
+            ("name", 3) => unreachable!("nobody sent it"),
+        }
+        receive! { ("name", n): (&str, i32) => assert_eq!(n, 1) }
+        for expected in 0..9_999 {
+            receive! { number: u32 => assert_eq!(number, expected) }
+        }
+        receive! {
+            text: &str => unreachable!("nobody sent {text}"),
+            after ms(0) => (),
+        }
+    });
+}

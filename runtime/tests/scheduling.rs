@@ -246,8 +246,10 @@ fn a_server_with_a_full_mailbox_lets_others_have_their_turn() {
         let server = gen_server::start_link::<Counter>(handled.clone()).await.unwrap();
         let parent = me();
         let other = spawn(async move {
+            send(parent, "waits");
             receive! { "go" => send(parent, handled.load(Ordering::Relaxed)) }
         });
+        receive! { "waits" => () }
         for _ in 0..10_000 {
             gen_server::cast(server, Add);
         }

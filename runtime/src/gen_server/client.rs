@@ -132,7 +132,7 @@ pub(crate) enum Question {
 
 /// How errors say what was asked.
 enum Words {
-    Type(&'static str),
+    Type(fn() -> &'static str),
     Reason(ExitReason),
     Nothing,
 }
@@ -140,7 +140,7 @@ enum Words {
 impl Question {
     fn words(&self) -> Words {
         match self {
-            Question::Request(request) => Words::Type(request.name()),
+            Question::Request(request) => Words::Type(request.described()),
             Question::Terminate(reason) => Words::Reason(reason.clone()),
             Question::System(_) | Question::Impossible(_) => Words::Nothing,
         }
@@ -176,7 +176,7 @@ async fn call_any(
     answer.map_err(|cause| {
         let to = to.map_or_else(|name| name, |pid| pid.to_string());
         let request = match words {
-            Words::Type(name) => format!("{function}({to}, {name})"),
+            Words::Type(name) => format!("{function}({to}, {})", name()),
             Words::Reason(reason) => format!("{function}({to}, {reason})"),
             Words::Nothing => format!("{function}({to})"),
         };

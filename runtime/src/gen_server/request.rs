@@ -25,6 +25,9 @@ impl From<Next> for Handled {
     }
 }
 
+/// Gives the name of a type.
+pub(super) type Described = fn() -> &'static str;
+
 pub(super) type Handling<'a> = Callback<'a, Handled>;
 
 /// A call or a cast in the mailbox of a server.
@@ -114,7 +117,12 @@ impl Request {
 
     /// The name of the message's type.
     pub(super) fn name(&self) -> &'static str {
-        (self.name)()
+        self.described()()
+    }
+
+    /// What gives that name, which takes longer than handling some requests.
+    pub(super) fn described(&self) -> Described {
+        self.name
     }
 
     /// Who called; nobody, when it is a cast.

@@ -3,7 +3,7 @@
 //! It does not know the type of its server, so that it is compiled once.
 
 use super::callbacks::{AnyInit, AnyServer, Crash, guard, guarded, shown};
-use super::request::{Handled, Request};
+use super::request::{Described, Handled, Request};
 use super::returns::{Init, Initial, Next, Then, Timeout};
 use super::system::{Ask, Debugging, System, stranger};
 use crate::message::Message;
@@ -103,7 +103,7 @@ struct End {
 
 /// What a server handles, as reports name it.
 enum Last {
-    Request { name: &'static str, from: Option<Pid> },
+    Request { request: Described, from: Option<Pid> },
     Text(String),
 }
 
@@ -279,7 +279,7 @@ impl Serving {
             }
             Task::Request(request) => {
                 let last = Last::Request {
-                    name: request.name(),
+                    request: request.described(),
                     from: request.from(),
                 };
                 (Some(last), handle_request(&mut **server, request).await)
@@ -338,11 +338,14 @@ impl Serving {
         let mut details = Vec::new();
         let of_whom;
         match last {
-            Some(Last::Request { name, from: Some(pid) }) => {
+            Some(Last::Request {
+                request,
+                from: Some(pid),
+            }) => {
                 of_whom = format!("Last message (from {pid})");
-                details.push((&*of_whom, name.to_owned()));
+                details.push((&*of_whom, request().to_owned()));
             }
-            Some(Last::Request { name, from: None }) => details.push(("Last message", name.to_owned())),
+            Some(Last::Request { request, from: None }) => details.push(("Last message", request().to_owned())),
             Some(Last::Text(text)) => details.push(("Last message", text)),
             None => {}
         }

@@ -6,7 +6,7 @@
 use super::attached::Attached;
 use super::current::{self, Current};
 use super::origin::Place;
-use super::record::{Answer, ask, reply, send_signal};
+use super::record::{self, Answer, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
 use crate::ExitReason;
@@ -56,8 +56,10 @@ pub(crate) async fn call(
     timeout: Option<Duration>,
     request: impl FnOnce(Origin) -> Message,
 ) -> Result<Message, Failure> {
-    // To a dead server nothing needs to be sent: its `Down` is on the way.
-    call_with(to, timeout, |origin| drop(ask(to, origin.alias, request(origin)))).await
+    let deadline = deadline(timeout);
+    as_process(async { Call::begin(to).request(request)?.answer(deadline).await })
+        .await
+        .unwrap_or_else(|reason| Err(Failure::Down(reason)))
 }
 
 /// Like [`call`], for a request that is not a message: `ask` makes it.
@@ -67,7 +69,7 @@ pub(crate) async fn call_with(
     ask: impl FnOnce(Origin),
 ) -> Result<Message, Failure> {
     let deadline = deadline(timeout);
-    as_process(async { Call::begin(to).ask(ask)?.answer(deadline).await })
+    as_process(async { Call::begin(to).watch().ask(ask)?.answer(deadline).await })
         .await
         .unwrap_or_else(|reason| Err(Failure::Down(reason)))
 }
@@ -81,8 +83,7 @@ where
     let deadline = deadline(timeout);
     let count = asked.len();
     let answers = as_process(async {
-        let begin =
-            |(to, request): (Pid, A)| Call::begin(to).ask(|origin| drop(ask(to, origin.alias, request(origin))));
+        let begin = |(to, request): (Pid, A)| Call::begin(to).request(request);
         let calls: Vec<Result<Call, Failure>> = asked.into_iter().map(begin).collect();
         let mut answers = Vec::with_capacity(count);
         for call in calls {
@@ -131,9 +132,20 @@ impl Call {
         relations.calls.insert(alias, Answer::Awaited);
         relations.monitors.insert(alias, to);
         drop(state);
-        let (from, monitor) = (caller.pid, alias);
-        send_signal(to, Signal::Monitor { from, monitor });
         Call { caller, to, alias }
+    }
+
+    /// Sends a request that is a message, and says with it that the caller watches.
+    fn request(self, request: impl FnOnce(Origin) -> Message) -> Result<Call, Failure> {
+        let to = self.to;
+        self.ask(|origin| record::ask(to, origin.pid, origin.alias, request(origin)))
+    }
+
+    /// Tells the server that the caller watches it.
+    fn watch(self) -> Call {
+        let (from, monitor) = (self.caller.pid, self.alias);
+        send_signal(self.to, Signal::Monitor { from, monitor });
+        self
     }
 
     /// Sends the request.

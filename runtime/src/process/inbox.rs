@@ -3,21 +3,30 @@
 //! A selective receive looks at messages in the middle. So a message is numbered when it arrives, and a hole stays
 //! where one was taken. When there are too many holes the rest moves together, and whoever was looking starts again.
 
-use crate::message::Message;
+use crate::message::{KindId, Message};
 use std::collections::VecDeque;
+
+/// How many messages a receive passes over at most before others have their turn.
+const MOST_PASSED: usize = 4096;
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    entries: VecDeque<Option<Message>>,
+    entries: VecDeque<Entry>,
     /// The number of the first entry.
     first: u64,
     /// How many entries are messages.
     len: usize,
     /// How many messages are out on trial: their holes must stay.
-    held: usize,
+    held: u32,
     /// Grows when the numbers of messages change.
     epoch: u32,
+}
+
+/// The kind stands beside the message, so that a receive passes messages without a look at their memory.
+struct Entry {
+    kind: KindId,
+    message: Option<Message>,
 }
 
 /// How far a receive has looked.
@@ -25,11 +34,16 @@ pub(crate) struct Inbox {
 pub(crate) struct Cursor {
     next: u64,
     epoch: u32,
+    /// Messages of this kind are passed over.
+    pub(crate) passed: Option<KindId>,
 }
 
 impl Inbox {
     pub(crate) fn push(&mut self, message: Message) {
-        self.entries.push_back(Some(message));
+        self.entries.push_back(Entry {
+            kind: message.kind(),
+            message: Some(message),
+        });
         self.len += 1;
     }
 
@@ -38,25 +52,29 @@ impl Inbox {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
-        self.entries.iter().flatten()
+        self.entries.iter().filter_map(|entry| entry.message.as_ref())
     }
 
     /// Takes out the next message, on trial: [`put_back`](Inbox::put_back) or [`settle`](Inbox::settle) must
-    /// follow. The number says where it was.
+    /// follow. The number says where it was. After many that were passed over it says that there is none, though it
+    /// [has more](Inbox::has_more).
     pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<(u64, Message)> {
         if cursor.epoch != self.epoch {
             *cursor = Cursor {
                 next: 0,
                 epoch: self.epoch,
+                passed: cursor.passed,
             };
         }
         let skip = cursor.next.saturating_sub(self.first) as usize;
-        let found = (self.entries.iter_mut().enumerate().skip(skip)).find(|(_, entry)| entry.is_some());
-        let Some((position, entry)) = found else {
-            cursor.next = self.first + self.entries.len() as u64;
+        let wanted = |entry: &Entry| entry.message.is_some() && Some(entry.kind) != cursor.passed;
+        let end = self.entries.len().min(skip + MOST_PASSED);
+        let found = self.entries.range(skip.min(end)..end).position(wanted);
+        let Some(position) = found.map(|ahead| skip + ahead) else {
+            cursor.next = self.first + end as u64;
             return None;
         };
-        let message = entry.take()?;
+        let message = self.entries[position].message.take()?;
         self.len -= 1;
         self.held += 1;
         let number = self.first + position as u64;
@@ -64,9 +82,14 @@ impl Inbox {
         Some((number, message))
     }
 
+    /// Whether there are messages at which the receive did not look yet.
+    pub(crate) fn has_more(&self, cursor: &Cursor) -> bool {
+        cursor.next < self.first + self.entries.len() as u64
+    }
+
     /// Puts a message back to where it was taken.
     pub(crate) fn put_back(&mut self, number: u64, message: Message) {
-        self.entries[(number - self.first) as usize] = Some(message);
+        self.entries[(number - self.first) as usize].message = Some(message);
         self.len += 1;
         self.held -= 1;
     }
@@ -77,12 +100,12 @@ impl Inbox {
         if self.held > 0 {
             return;
         }
-        while let Some(None) = self.entries.front() {
+        while let Some(Entry { message: None, .. }) = self.entries.front() {
             self.entries.pop_front();
             self.first += 1;
         }
         if self.entries.len() > 2 * self.len + 32 {
-            self.entries.retain(Option::is_some);
+            self.entries.retain(|entry| entry.message.is_some());
             self.epoch += 1;
         }
         // By halves, so that each message is moved a few times at most.
@@ -94,7 +117,7 @@ impl Inbox {
     /// How many bytes the mailbox and its messages have.
     pub(crate) fn memory(&self) -> usize {
         let messages: usize = self.iter().map(Message::size).sum();
-        self.entries.capacity() * size_of::<Option<Message>>() + messages
+        self.entries.capacity() * size_of::<Entry>() + messages
     }
 
     /// Frees the memory that no message needs.
@@ -104,8 +127,8 @@ impl Inbox {
 
     /// Takes out the oldest message that is wanted.
     pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
-        let wanted = |entry: &&mut Option<Message>| entry.as_ref().is_some_and(&wanted);
-        let message = self.entries.iter_mut().find(wanted)?.take();
+        let wanted = |entry: &&mut Entry| entry.message.as_ref().is_some_and(&wanted);
+        let message = self.entries.iter_mut().find(wanted)?.message.take();
         self.len -= 1;
         self.held += 1;
         self.settle();
@@ -114,7 +137,11 @@ impl Inbox {
 
     /// Takes everything.
     pub(crate) fn clear(&mut self) -> Vec<Message> {
-        let messages = self.entries.iter_mut().filter_map(Option::take).collect();
+        let messages = self
+            .entries
+            .iter_mut()
+            .filter_map(|entry| entry.message.take())
+            .collect();
         self.len = 0;
         if self.held == 0 {
             self.first += self.entries.len() as u64;

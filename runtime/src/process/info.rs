@@ -146,7 +146,7 @@ fn info_of(pid: Pid) -> Option<Info> {
         }
         let _showing = Showing::begin();
         let relations = state.relations();
-        let links = relations.iter().flat_map(|relations| &relations.links);
+        let links = relations.iter().flat_map(|relations| relations.links.iter());
         let watched = relations.iter().flat_map(|relations| {
             let calls = &relations.calls;
             relations

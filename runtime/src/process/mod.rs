@@ -49,6 +49,7 @@ mod builder;
 pub(crate) mod call;
 pub(crate) mod current;
 mod dictionary;
+pub(crate) mod few;
 mod flag;
 mod hibernate;
 mod inbox;

@@ -8,6 +8,8 @@
 //! 3. The serial changes only at the very end of a process, after everybody was told.
 
 use super::backtrace::Asked;
+use super::current;
+use super::few::Few;
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
@@ -15,7 +17,7 @@ use super::queue::{Batch, Push, Queue};
 use super::signal::Signal;
 use crate::global::AnyKey;
 use crate::io::Device;
-use crate::message::Message;
+use crate::message::{About, Message};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -28,7 +30,6 @@ use crate::timer;
 use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -62,7 +63,7 @@ pub(crate) struct State {
     /// How many messages it received and how often it was polled: a measure of its work.
     pub(crate) reductions: u64,
     /// The timer that wakes the process for its nearest deadline.
-    pub(crate) alarm: Option<timer::Alarm>,
+    pub(crate) alarm: Option<Box<timer::Alarm>>,
     /// Whether a timer was ever set to send to the process.
     pub(crate) has_timers: bool,
     /// Made when first needed: most processes are linked to nobody.
@@ -83,13 +84,13 @@ pub(crate) enum Phase {
 /// Who stands in what relation to the process.
 #[derive(Default)]
 pub(crate) struct Relations {
-    pub(crate) links: BTreeMap<Pid, Link>,
+    pub(crate) links: Few<Pid, Link>,
     /// Whom the process watches.
-    pub(crate) monitors: BTreeMap<Ref, Pid>,
+    pub(crate) monitors: Few<Ref, Pid>,
     /// Who watches the process.
-    pub(crate) watchers: BTreeMap<Ref, Pid>,
+    pub(crate) watchers: Few<Ref, Pid>,
     /// Calls that wait for an answer, and aliases.
-    pub(crate) calls: BTreeMap<Ref, Answer>,
+    pub(crate) calls: Few<Ref, Answer>,
     /// Parts of the process that wait for a message with wakers of their own, as within `join_all`.
     pub(crate) waiting: Vec<Waker>,
 }
@@ -143,9 +144,9 @@ pub(crate) struct Extras {
     pub(crate) tables: ets::Owned,
 }
 
-/// How many bytes the entries of a map have, without the room that a tree leaves free.
-fn entries<K, V>(map: &BTreeMap<K, V>) -> usize {
-    map.len() * (size_of::<K>() + size_of::<V>())
+/// How many bytes so many entries of a map have, without the room that a tree leaves free.
+fn entries<K, V>(count: usize) -> usize {
+    count * (size_of::<K>() + size_of::<V>())
 }
 
 /// Signals to send once no lock is held.
@@ -248,15 +249,14 @@ impl State {
     fn memory(&self) -> usize {
         let relations = self.relations().map_or(0, |relations| {
             size_of::<Relations>()
-                + entries(&relations.links)
-                + entries(&relations.monitors)
-                + entries(&relations.watchers)
-                + entries(&relations.calls)
+                + entries::<Pid, Link>(relations.links.len())
+                + entries::<Ref, Pid>(relations.monitors.len() + relations.watchers.len())
+                + entries::<Ref, Answer>(relations.calls.len())
                 + relations.waiting.capacity() * size_of::<Waker>()
         });
         let extras = self.extras().map_or(0, |extras| {
             let values: usize = extras.dictionary.values().map(Message::size).sum();
-            size_of::<Extras>() + entries(&extras.dictionary) + values
+            size_of::<Extras>() + entries::<Name, Message>(extras.dictionary.len()) + values
         });
         self.body.unwrap_or(0) + self.inbox.memory() + relations + extras
     }
@@ -280,22 +280,17 @@ impl State {
         match signal {
             Signal::Link { from } => {
                 // While our own unlink is on its way, the link that crossed it ends with it.
-                self.relations_mut().links.entry(from).or_insert(Link::Active);
+                let links = &mut self.relations_mut().links;
+                if !links.contains_key(&from) {
+                    links.insert(from, Link::Active);
+                }
             }
             Signal::Unlink { from, id } => {
-                if let Entry::Occupied(link) = self.relations_mut().links.entry(from)
-                    && *link.get() == Link::Active
-                {
-                    link.remove();
-                }
+                self.unlinked(from, Link::Active);
                 out.push((from, Signal::UnlinkAck { from: me, id }));
             }
             Signal::UnlinkAck { from, id } => {
-                if let Entry::Occupied(link) = self.relations_mut().links.entry(from)
-                    && *link.get() == Link::Unlinking(id)
-                {
-                    link.remove();
-                }
+                self.unlinked(from, Link::Unlinking(id));
             }
             Signal::Exit { from, reason } => {
                 let link = self
@@ -319,6 +314,14 @@ impl State {
             }
             Signal::Down { monitor, pid, reason } => self.down(monitor, pid, reason),
             Signal::GroupLeader { leader } => self.group_leader = leader,
+        }
+    }
+
+    /// Removes the link if that is its state.
+    fn unlinked(&mut self, from: Pid, state: Link) {
+        let links = &mut self.relations_mut().links;
+        if links.get(&from) == Some(&state) {
+            links.remove(&from);
         }
     }
 
@@ -354,6 +357,15 @@ impl State {
         }
         let monitor = crate::MonitorRef(monitor);
         self.inbox.push(Message::new(Down { monitor, pid, reason }));
+    }
+
+    /// The one who answers a call has taken the caller from its watchers, which need not be told to do so.
+    fn answered(&mut self, call: Ref) {
+        if let Some(relations) = &mut self.relations
+            && let Some(Answer::Awaited) = relations.calls.get(&call)
+        {
+            relations.monitors.remove(&call);
+        }
     }
 
     /// Keeps the answer for the call that awaits it; one that nobody awaits comes back.
@@ -479,9 +491,20 @@ impl Record {
                 strays.extend(bounce(message, me, out));
                 continue;
             }
-            if let Some(alias) = message.header().alias {
-                strays.extend(state.answer(alias, message, out));
-                continue;
+            match message.header().about() {
+                About::Nothing => {}
+                About::Answer { alias, ends_monitor } => {
+                    if ends_monitor {
+                        state.answered(alias);
+                    }
+                    strays.extend(state.answer(alias, message, out));
+                    continue;
+                }
+                About::Request { call, caller } => {
+                    state.relations_mut().watchers.insert(call, caller);
+                    state.inbox.push(message);
+                    continue;
+                }
             }
             match message.downcast::<Signal>() {
                 Ok(signal) => state.handle(me, signal, out),
@@ -646,6 +669,10 @@ fn bounce_all(me: Pid, unread: Batch) -> Vec<Message> {
 /// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
 fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
     let receiver = Pid::local(place.number(), message.header().serial);
+    if let About::Request { call, caller } = message.header().about() {
+        let (monitor, from) = (call, caller);
+        out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
+    }
     match message.downcast::<Signal>() {
         Ok(signal) => {
             out.extend(signal.bounce(receiver));
@@ -663,9 +690,13 @@ pub(crate) fn deliver(to: Pid, message: Message) -> Result<(), Message> {
     deliver_as(to, message, None)
 }
 
-/// Like [`deliver`], for the request of the call whose answer comes under `alias`.
-pub(crate) fn ask(to: Pid, alias: Ref, message: Message) -> Result<(), Message> {
-    deliver_as(to, message, Some(alias))
+/// Sends the request of a call: `caller` watches `to` under the reference of the call. If there is no such process, it
+/// learns that at once.
+pub(crate) fn ask(to: Pid, caller: Pid, call: Ref, mut message: Message) {
+    message.header_mut().set_about(About::Request { call, caller });
+    if let Err(message) = deliver_as(to, message, Some(call)) {
+        answer_for(to, message);
+    }
 }
 
 #[inline]
@@ -695,20 +726,42 @@ fn push_traced(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), M
 
 /// Sends a signal; when there is no such process, its answer comes back at once.
 pub(crate) fn send_signal(to: Pid, signal: Signal) {
-    let Err(message) = deliver(to, Message::new(signal)) else {
-        return;
-    };
+    if let Err(message) = deliver(to, Message::new(signal)) {
+        answer_for(to, message);
+    }
+}
+
+/// Answers for a process that there is not.
+fn answer_for(to: Pid, message: Message) {
     let mut out = Outbox::new();
-    bounce(message, to, &mut out);
+    drop(bounce(message, to, &mut out));
     for (back, answer) in out {
         // An answer is not answered, so this ends here.
         drop(deliver(back, Message::new(answer)));
     }
 }
 
+/// Sends a message to an alias. When that has ended, it disappears.
+pub(crate) fn send_to_alias(to: Pid, alias: Ref, message: Message) {
+    send_under(to, alias, false, message);
+}
+
 /// Answers the call that `to` made under `alias`. A late answer disappears.
-pub(crate) fn reply(to: Pid, alias: Ref, mut message: Message) {
-    message.header_mut().alias = Some(alias);
+///
+/// Where the caller watches the one who answers, that is over with the answer; a signal for it is saved.
+pub(crate) fn reply(to: Pid, alias: Ref, message: Message) {
+    // Whoever shows something may hold the lock of this very process.
+    let process = current::get().filter(|_| !SHOWING.get());
+    let watched = process.is_some_and(|process| {
+        let mut state = process.record.lock();
+        let relations = state.relations.as_mut();
+        relations.is_some_and(|relations| relations.watchers.remove(&alias).is_some())
+    });
+    send_under(to, alias, watched, message);
+}
+
+fn send_under(to: Pid, alias: Ref, ends_monitor: bool, mut message: Message) {
+    message.header_mut().set_about(About::Answer { alias, ends_monitor });
     drop(deliver(to, message));
 }
 

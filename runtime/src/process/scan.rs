@@ -61,6 +61,15 @@ impl Scan {
         poll_fn(|context| self.poll(context)).await
     }
 
+    /// Puts the message back to where it was. If no arm took its value out, it was its type that none of them wanted: then
+    /// the scan passes over all messages of this type from now on.
+    pub fn pass(&mut self, message: Message) {
+        if message.is_marked() {
+            self.cursor.passed = Some(message.kind());
+        }
+        self.keep(message);
+    }
+
     /// Puts the message back to where it was.
     pub fn keep(&mut self, mut message: Message) {
         if let Some(number) = self.held.take() {
@@ -79,6 +88,10 @@ impl Scan {
                 return Poll::Pending;
             }
             let found = state.inbox.take(&mut self.cursor);
+            if found.is_none() && state.inbox.has_more(&self.cursor) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if found.is_none() {
                 wait(state, &self.process, context, self.deadline, self.place);
             } else {
@@ -87,7 +100,8 @@ impl Scan {
             Poll::Ready(found)
         });
         match ready!(found.unwrap_or(Poll::Ready(None))) {
-            Some((number, message)) => {
+            Some((number, mut message)) => {
+                message.mark();
                 budget.made_progress();
                 self.held = Some(number);
                 self.stamp = match trace::is_on() {
@@ -143,7 +157,7 @@ pub(super) fn wait(
     match &state.alarm {
         Some(alarm) if alarm.at() <= deadline => {}
         _ => {
-            let before = state.alarm.replace(Alarm::set(deadline, process.pid));
+            let before = state.alarm.replace(Box::new(Alarm::set(deadline, process.pid)));
             if let Some(alarm) = before {
                 alarm.cancel();
             }

@@ -53,15 +53,15 @@ pub(super) fn register_pid<K: Key, V: Value>(
         let mut keys = tables.of_key(&key, owner).keys.write();
         let entries = keys.entry(key.clone()).or_default();
         if tables.kind == Kind::Unique {
-            if let Some((pid, _)) = entries.values().find(|(pid, _)| is_alive(*pid)) {
-                let pid = *pid;
+            let holder = entries.values().map(|(pid, _)| *pid).find(|pid| is_alive(*pid));
+            if let Some(pid) = holder {
                 drop(keys);
                 untie_if_idle(registry, owner);
                 let key = format!("{key:?}");
                 return Err(RegistryError::AlreadyRegistered { key, pid });
             }
             // Whoever had the key is dead, and was not cleaned up yet.
-            entries.clear();
+            *entries = Default::default();
         }
         entries.insert(number, (owner, value.clone()));
     }

@@ -11,10 +11,10 @@ use crate::task;
 
 /// Who is under a key, and the values. In the order of registration within a partition.
 pub fn lookup<K: Key, V: Value>(registry: &Registry<K, V>, key: &K) -> Vec<(Pid, V)> {
-    let mut found: Vec<(Pid, V)> = Vec::new();
-    for partition in registry.0.of_any(key) {
-        found.extend(partition.entries(key));
-    }
+    let mut found = match registry.0.of_any(key) {
+        [only] => only.entries(key),
+        partitions => partitions.iter().flat_map(|partition| partition.entries(key)).collect(),
+    };
     if registry.kind() == Kind::Unique {
         found.retain(|(pid, _)| is_alive(*pid));
     }

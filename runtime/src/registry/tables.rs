@@ -13,9 +13,10 @@
 use super::lock::Locks;
 use super::{Key, Kind, Meta, Value};
 use crate::name::Name;
-use crate::pid::Pid;
+use crate::pid::{Mixing, Pid};
+use crate::process::few::Few;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,14 +40,14 @@ pub(super) struct Partition<K, V> {
     /// Who is under a key, in the order of registration.
     pub(super) keys: RwLock<HashMap<K, Entries<V>>>,
     /// The registrations of each process.
-    pub(super) owners: Mutex<HashMap<Pid, Owned<K>>>,
+    pub(super) owners: Mutex<HashMap<Pid, Owned<K>, Mixing>>,
 }
 
 /// The numbers of registrations, by key.
 pub(super) type Owned<K> = HashMap<K, Vec<u64>>;
 
 /// Registrations by number.
-pub(super) type Entries<V> = BTreeMap<u64, (Pid, V)>;
+pub(super) type Entries<V> = Few<u64, (Pid, V)>;
 
 impl<K, V> Default for Partition<K, V> {
     fn default() -> Partition<K, V> {
@@ -91,6 +92,9 @@ impl<K, V> Tables<K, V> {
     }
 
     fn of_hash(&self, value: &impl Hash) -> &Partition<K, V> {
+        if let [only] = &self.partitions[..] {
+            return only;
+        }
         let hash = self.hasher.hash_one(value);
         &self.partitions[(hash % self.partitions.len() as u64) as usize]
     }
@@ -140,6 +144,11 @@ impl<K: Key, V: Value> Tables<K, V> {
 impl<K: Key, V: Value> Partition<K, V> {
     pub(super) fn entries(&self, key: &K) -> Vec<(Pid, V)> {
         let keys = self.keys.read();
-        keys.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
+        let Some(entries) = keys.get(key) else {
+            return Vec::new();
+        };
+        let mut found = Vec::with_capacity(entries.len());
+        found.extend(entries.values().cloned());
+        found
     }
 }

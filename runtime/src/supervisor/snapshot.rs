@@ -234,7 +234,10 @@ impl Reading {
 /// Looks at a process; `None` when it is not alive.
 fn looks(pid: Pid) -> Option<Looks> {
     let (mut looks, tables) = node().table.get(pid)?.update(pid, |state| {
-        let links = state.relations().into_iter().flat_map(|relations| &relations.links);
+        let links = state
+            .relations()
+            .into_iter()
+            .flat_map(|relations| relations.links.iter());
         let active = links.filter(|(_, link)| **link == Link::Active);
         let looks = Looks {
             mailbox: state.inbox.len(),

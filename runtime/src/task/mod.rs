@@ -77,7 +77,7 @@ use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::current;
 use crate::process::origin::Origin;
-use crate::process::record::reply;
+use crate::process::record::send_to_alias;
 use crate::process::task::{Body, Start};
 use crate::supervisor::{ChildSpec, Restart};
 pub use async_stream::{AsyncStream, OnTimeout, ZippedStream, async_stream};
@@ -147,7 +147,7 @@ fn answer(monitor: MonitorRef, result: Message) {
         .extras()
         .and_then(|extras| extras.callers.as_ref()?.first().copied());
     drop(state);
-    reply(
+    send_to_alias(
         owner.expect("a task that answers was started by a process"),
         monitor.0,
         result,

@@ -10,19 +10,25 @@ mod wheel;
 use crate::destination::{Destination, Target};
 use crate::message::Message;
 use crate::node::node;
-use crate::pid::{Pid, Ref};
+use crate::pid::{Mixing, Pid, Ref};
 use crate::reason::quietly;
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wheel::{Key, Wheel};
 
 /// What is farther ahead is taken to be this far: a thousand years.
 const FAR: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
+
+thread_local! {
+    /// Those of the runtime that asked last on this thread.
+    static LAST: RefCell<Option<(Id, Weak<Timers>)>> = const { RefCell::new(None) };
+}
 
 /// The timers of one tokio runtime.
 pub(crate) struct Timers {
@@ -74,9 +80,18 @@ pub(crate) struct Senders {
 
 #[derive(Default)]
 struct Pending {
-    by_ref: HashMap<Ref, Sender>,
-    /// Those to processes, in order of these.
-    by_receiver: BTreeSet<(Pid, Ref)>,
+    by_ref: HashMap<Ref, Sender, Mixing>,
+    /// Those to processes.
+    by_receiver: HashMap<Pid, OfReceiver, Mixing>,
+}
+
+/// The timers to one process.
+#[derive(Default)]
+struct OfReceiver {
+    /// Among them those that are over, until they are too many.
+    timers: Vec<Ref>,
+    /// How many are not.
+    pending: usize,
 }
 
 struct Sender {
@@ -109,7 +124,11 @@ impl Senders {
         let at = Instant::now() + after.min(FAR);
         let key = timers.insert(at, Event::Send { to, message, timer });
         let timers = Arc::downgrade(&timers);
-        pending.by_receiver.extend(receiver.map(|receiver| (receiver, timer)));
+        if let Some(receiver) = receiver {
+            let of_receiver = pending.by_receiver.entry(receiver).or_default();
+            of_receiver.timers.push(timer);
+            of_receiver.pending += 1;
+        }
         pending.by_ref.insert(timer, Sender { timers, key, receiver });
     }
 
@@ -142,22 +161,25 @@ impl Senders {
 
     /// Takes back all timers to a process that has ended, and what they were to send.
     pub(crate) fn forget(&self, receiver: Pid) -> Vec<Event> {
-        let first = (receiver, Ref(0));
-        let timers: Vec<Ref> = {
-            let pending = self.pending.lock();
-            let of_receiver = pending.by_receiver.range(first..=(receiver, Ref(u64::MAX)));
-            of_receiver.map(|(_, timer)| *timer).collect()
-        };
+        let of_receiver = self.pending.lock().by_receiver.remove(&receiver);
         let unsent = |timer| self.take(timer).map(|(event, _)| event);
-        timers.into_iter().filter_map(unsent).collect()
+        let timers = of_receiver.into_iter().flat_map(|of_receiver| of_receiver.timers);
+        timers.filter_map(unsent).collect()
     }
 }
 
 impl Pending {
     fn remove(&mut self, timer: Ref) -> Option<Sender> {
         let sender = self.by_ref.remove(&timer)?;
-        if let Some(receiver) = sender.receiver {
-            self.by_receiver.remove(&(receiver, timer));
+        if let Some(receiver) = sender.receiver
+            && let Some(of_receiver) = self.by_receiver.get_mut(&receiver)
+        {
+            of_receiver.pending -= 1;
+            if of_receiver.pending == 0 {
+                self.by_receiver.remove(&receiver);
+            } else if of_receiver.timers.len() > 2 * of_receiver.pending + 32 {
+                of_receiver.timers.retain(|timer| self.by_ref.contains_key(timer));
+            }
         }
         Some(sender)
     }
@@ -175,6 +197,16 @@ impl Timers {
     pub(crate) fn current() -> Arc<Timers> {
         let handle = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
         let id = handle.id();
+        // A thread that is about to end has forgotten them.
+        let last = LAST.try_with(|last| last.borrow().as_ref().filter(|(of, _)| *of == id)?.1.upgrade());
+        last.ok().flatten().unwrap_or_else(|| {
+            let timers = Timers::of(handle, id);
+            let _ = LAST.try_with(|last| last.replace(Some((id, Arc::downgrade(&timers)))));
+            timers
+        })
+    }
+
+    fn of(handle: Handle, id: Id) -> Arc<Timers> {
         let mut known = node().timers.lock();
         if let Some(timers) = known.get(&id).and_then(Weak::upgrade) {
             return timers;
@@ -237,6 +269,14 @@ impl Timers {
     fn fire(&self) {
         let now = Instant::now().saturating_duration_since(self.start).as_millis() as u64;
         let expired = self.wheel.lock().advance(now);
+        {
+            let mut pending = node().senders.pending.lock();
+            for event in &expired {
+                if let Event::Send { timer, .. } = event {
+                    pending.remove(*timer);
+                }
+            }
+        }
         for event in expired {
             match event {
                 Event::Wake(pid) => {
@@ -244,8 +284,7 @@ impl Timers {
                         record.alarm(pid);
                     }
                 }
-                Event::Send { to, message, timer } => {
-                    node().senders.pending.lock().remove(timer);
+                Event::Send { to, message, .. } => {
                     // Nobody may be there to take it: then it is dropped here.
                     quietly(|| to.deliver(message));
                 }

@@ -5,7 +5,7 @@ use super::payload::{Noting, Text, shown};
 use super::recorder::{Called, Fate, Stamp, What};
 use crate::ExitReason;
 use crate::gen_server::{self, Asked};
-use crate::message::Message;
+use crate::message::{About, Message};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -31,7 +31,10 @@ pub(crate) fn sending(to: Pid, message: &mut Message, call: Option<Ref>) {
 }
 
 fn saying(to: Pid, message: &Message, call: Option<Ref>) -> Stamp {
-    let alias = message.header().alias;
+    let alias = match message.header().about() {
+        About::Answer { alias, .. } => Some(alias),
+        About::Nothing | About::Request { .. } => None,
+    };
     let asked = gen_server::asked(message);
     let (type_name, value): (&'static str, &dyn fmt::Debug) = match &asked {
         Some(Asked { type_name, value }) => (type_name, *value),

@@ -10,7 +10,7 @@
 //!             value => Err(value),
 //!         }) { Ok(bindings) => break Arm0(bindings), Err(message) => message };
 //!         …
-//!         scan.keep(message);
+//!         scan.pass(message);
 //!     }
 //! } {
 //!     Arm0((bindings)) => body,
@@ -50,7 +50,12 @@ pub(crate) fn expand(receive: &Receive) -> TokenStream {
         .iter()
         .zip(&variants)
         .map(|(arm, variant)| body(arm, variant));
-    let keep = (!receive.arms.iter().any(takes_everything)).then(|| code!(scan.keep(message);));
+    let looks_by_type = receive.arms.iter().all(|arm| matches!(arm.accepts, Accepts::Typed(_)));
+    let keep = match receive.arms.iter().any(takes_everything) {
+        true => None,
+        false if looks_by_type => Some(code!(scan.pass(message);)),
+        false => Some(code!(scan.keep(message);)),
+    };
 
     let (scan, no_message) = match &receive.after {
         Some(after) => {
