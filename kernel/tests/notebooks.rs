@@ -100,6 +100,83 @@ fn a_picture_is_there_in_each_form_that_front_ends_take() {
     assert!(pictures > 0);
 }
 
+/// The cells of the book that hold code, in order: those that it runs (r), shows (s), and installs packages with (i).
+const BOOK: [(&str, &str); 23] = [
+    ("1.1", "r"),
+    ("1.2", "rr"),
+    ("2.2", "rrrrrrrrrr"),
+    ("2.3", "rrrrrr"),
+    ("2.4", "rr"),
+    ("2.5", "ssssssrrr"),
+    ("3.1", "rr"),
+    ("3.2", "rrr"),
+    ("3.3", "rrrr"),
+    ("3.4", "rrr"),
+    ("4.0", "rrrrrrrr"),
+    ("5.1", "rrrsssss"),
+    ("5.2", "irrrrrrrr"),
+    ("5.3", "ssrrrrrrrrrrrrrrrr"),
+    ("5.4", "irrrrrrrrrrrrrrrrr"),
+    ("5.5", "irrrrrrrrrr"),
+    ("5.6", "irrrrrrrrs"),
+    ("6.0", "irrrrrrrrrrr"),
+    ("7.1", "rrs"),
+    ("7.2", "irrsrrrrrr"),
+    ("7.3", "irrrr"),
+    ("7.4", "irrrrrrrrr"),
+    ("8.0", "rrrrs"),
+];
+
+#[test]
+fn the_map_names_a_twin_for_each_cell_of_the_book() {
+    let of_kind = |kind: char| BOOK.iter().map(|(_, cells)| cells.matches(kind).count()).sum::<usize>();
+    assert_eq!([of_kind('r'), of_kind('s'), of_kind('i')], [144, 17, 8]);
+
+    let expected = BOOK.iter().flat_map(|(chapter, cells)| {
+        let cell = move |(index, kind)| {
+            let mark = match kind {
+                's' => " (shown)",
+                'i' => " (install)",
+                _ => "",
+            };
+            format!("{chapter} c{}{mark}", index + 1)
+        };
+        cells.chars().enumerate().map(cell)
+    });
+    let map = map();
+    let mapped: Vec<&str> = map.iter().map(|(cell, _)| cell.as_str()).collect();
+    assert_eq!(mapped, expected.collect::<Vec<_>>());
+
+    let notebooks = notebooks();
+    for (cell, twins) in &map {
+        let (chapter, _) = cell.split_once(' ').unwrap();
+        let file = |path: &&PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&format!("ch_{chapter}_"))
+        };
+        let notebook = read(notebooks.iter().find(file).expect(cell));
+        let mut runs = false;
+        for id in twins.split([',', ';']).map(str::trim).filter(|id| *id != "none needed") {
+            let twin = cells(&notebook).find(|cell| cell["id"] == id);
+            let twin = twin.unwrap_or_else(|| panic!("{cell}: chapter {chapter} has no cell {id}"));
+            runs |= twin["cell_type"] == "code";
+        }
+        assert!(runs || cell.ends_with(')'), "{cell} runs, and so does its twin");
+    }
+}
+
+/// The rows of the map in the notebooks' README: a cell of the book, and the ids of ours.
+fn map() -> Vec<(String, String)> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks/README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    let (_, map) = text.split_once("## Cell by cell").expect("the map");
+    let row = |line: &str| {
+        let (cell, twins) = line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")?;
+        (cell != "book").then(|| (cell.to_owned(), twins.to_owned()))
+    };
+    map.lines().filter_map(row).collect()
+}
+
 /// The chapters, in the order of the book.
 fn notebooks() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks");
