@@ -15,6 +15,7 @@
 //! - [`assist`]: completion and inspection, while a cell compiles or runs.
 //! - [`outcome`], [`report`], [`locate`]: errors in the words and the places of the reader's cell, frames of backtraces with
 //!   the help of [`symbols`]; [`mistakes`] is what is added where notebooks differ from other programs.
+//! - [`timings`]: marks for those who measure where the time goes.
 //! - [`building`], [`interrupt`]: telling what is compiled, and stopping the compiler.
 
 mod assist;
@@ -35,6 +36,7 @@ mod rewrite;
 mod session;
 mod subshell;
 mod symbols;
+mod timings;
 
 use std::path::PathBuf;
 use std::process::Child;
@@ -57,6 +59,7 @@ use assist::Assist;
 use link::Link;
 use session::{Needs, Role, Session};
 use subshell::Inherited;
+use timings::mark;
 
 /// How long no cell has to come for the session to get ready for cells that keep variables.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -415,7 +418,10 @@ impl Worker {
                 (Ok(()), Some(_)) if self.control.state().interrupted => outcome::interrupted(),
                 (Ok(()), Some(session)) => {
                     let control = Arc::clone(&self.control);
-                    session.execute(&job, &|| control.state().interrupted)
+                    mark("cell");
+                    let outcome = session.execute(&job, &|| control.state().interrupted);
+                    mark("shown");
+                    outcome
                 }
             };
             // Nobody waits any more if the kernel is ending.

@@ -21,6 +21,7 @@ use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
 use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, dependencies, request, rewrite, split};
 use super::subshell::{self, Inherited};
+use super::timings::mark;
 use super::{CellId, Event, Job, MimeBundle, Outcome, StreamName, outcome, report};
 use crate::cache::{Difference, Packages, Prepared, Resolved, SessionDir};
 
@@ -306,6 +307,7 @@ impl Session {
         }
         self.tell_versions_apart();
         let text = code.text().to_owned() + &plan.suffix + &suffix;
+        mark("rewritten");
         let adds = adds_dependencies(reader_code);
         let result = if adds {
             // What is not borrowed is compiled.
@@ -319,6 +321,7 @@ impl Session {
         } else {
             self.evcxr.execute(&text)
         };
+        mark("ran");
         let Ending {
             outcome: end,
             processes,
