@@ -2,11 +2,18 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{Control, Execution, Kernel, in_session};
 use serde_json::json;
 
-/// Runs a cell that says when it is where it is to be interrupted, and interrupts it there.
-async fn interrupted(kernel: &mut Kernel, code: &str) -> Execution {
+/// How long it may take from an interrupt to the idle of the cell.
+const SOON: Duration = Duration::from_secs(1);
+/// The best of so many tries counts: the machine may do other things.
+const TRIES: usize = 3;
+
+/// Runs a cell that says when it is where it is to be interrupted, and interrupts it there. Tells how long that took.
+async fn interrupted(kernel: &mut Kernel, code: &str) -> (Execution, Duration) {
     let cell = kernel.send_code(&format!("print!(\"here\");\n{code}")).await;
     kernel
         .published("the cell's start", |message| {
@@ -17,20 +24,30 @@ async fn interrupted(kernel: &mut Kernel, code: &str) -> Execution {
                     .is_some_and(|text| text.starts_with("here"))
         })
         .await;
+    let began = Instant::now();
     let reply = kernel.ask(Control, "interrupt_request", json!({})).await;
     assert_eq!(reply["status"], "ok");
-    kernel.finish(cell).await
+    let cell = kernel.finish(cell).await;
+    (cell, began.elapsed())
 }
 
-/// Interrupts a cell and expects that only the cell has ended.
+/// Interrupts a cell and expects that it ends soon, and alone.
 fn ends_alone(code: &str) {
     in_session(async |kernel| {
         kernel.run("let kept = vec![5]; let echo = spawn(async { loop { receive! { (to, n): (Pid, i32) => send(to, n) } } });").await;
         let evaluator = kernel.value("me()").await;
-        let cell = interrupted(kernel, code).await;
-        assert_eq!(cell.error().0, "KeyboardInterrupt", "the name that front ends know");
-        let alive = "send(echo, (me(), 7)); receive! { n: i32 => (n, kept[0], me()) }";
-        assert_eq!(kernel.value(alive).await, format!("(7, 5, {evaluator})"));
+        let mut took = Vec::new();
+        for _ in 0..TRIES {
+            let (cell, time) = interrupted(kernel, code).await;
+            assert_eq!(cell.error().0, "KeyboardInterrupt", "the name that front ends know");
+            let alive = "send(echo, (me(), 7)); receive! { n: i32 => (n, kept[0], me()) }";
+            assert_eq!(kernel.value(alive).await, format!("(7, 5, {evaluator})"));
+            if time < SOON {
+                return;
+            }
+            took.push(time);
+        }
+        panic!("{code}: it took {took:?}");
     });
 }
 
@@ -94,7 +111,7 @@ fn a_process_that_loops_without_an_await_can_be_killed() {
 }
 
 #[test]
-fn a_process_that_never_awaits_is_named_below_the_cell_that_spawned_it() {
+fn a_process_that_never_awaits_is_named_below_the_cell_that_spawned_it_and_can_be_killed() {
     in_session(async |kernel| {
         kernel
             .run("let before = process::watchdog(Some(std::time::Duration::from_millis(200)));")
@@ -111,9 +128,10 @@ fn a_process_that_never_awaits_is_named_below_the_cell_that_spawned_it() {
         let hog = kernel.finish(request).await.value();
         let text = note.content["text"].as_str().unwrap();
         assert!(text.contains(&hog) && text.contains("has not awaited"), "{hog}: {text}");
-        kernel
-            .run("process::exit(hog, ExitReason::Kill); process::watchdog(before);")
-            .await;
+        let killed =
+            "process::watchdog(before); let watched = process::monitor(hog); process::exit(hog, ExitReason::Kill);
+            receive! { Down { monitor, reason, .. } if monitor == watched => reason }";
+        assert_eq!(kernel.value(killed).await, "killed");
     });
 }
 
@@ -143,7 +161,7 @@ fn variables_that_a_blocked_cell_used_are_lost_and_no_others() {
         kernel
             .run("let mut used = String::from(\"used\"); let mut shown = 1; let untouched = 3;")
             .await;
-        let cell = interrupted(
+        let (cell, _) = interrupted(
             kernel,
             "used.push('!'); println!(\"{shown}\"); std::thread::sleep(secs(3600)); used.push('?');",
         )
@@ -168,7 +186,7 @@ fn a_cell_whose_own_threads_may_use_its_variables_is_not_left_behind() {
             std::thread::sleep(secs(2));
         });
         process::sleep(secs(3600)).await";
-        let cell = interrupted(kernel, code).await;
+        let (cell, _) = interrupted(kernel, code).await;
         assert!(cell.error().1.ends_with("its processes live on"), "{:?}", cell.error());
     });
 }

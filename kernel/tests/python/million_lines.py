@@ -1,4 +1,8 @@
-"""A cell that prints a million lines: this kernel and ipykernel, measured by the same client."""
+"""A cell that prints a million lines: this kernel and ipykernel, measured by the same client.
+
+None may be lost, the cell may take no longer than with ipykernel, and a message must hold a thousand lines. ipykernel
+sends five messages a second, so its number grows with its time; it is shown, and not compared.
+"""
 
 import sys
 import time
@@ -6,6 +10,7 @@ import time
 from jupyter_client.manager import start_new_kernel
 
 LINES = 1_000_000
+LINES_PER_MESSAGE = 1000
 KERNELS = {
     "crabtree": ("()", f'for n in 0..{LINES} {{ println!("line {{n}}"); }}'),
     "python3": ("None", f'for n in range({LINES}): print("line", n)'),
@@ -45,4 +50,4 @@ def measure(kernel, warm_up, code):
 results = {kernel: measure(kernel, *cells) for kernel, cells in KERNELS.items()}
 ours, theirs = results["crabtree"], results["python3"]
 print(f"ratio      {ours[0] / theirs[0]:6.2f} of the time {ours[1] / theirs[1]:6.2f} of the messages")
-sys.exit(ours[2] != 0 or ours[0] > theirs[0] or ours[1] > theirs[1])
+sys.exit(ours[2] != 0 or ours[0] > theirs[0] or ours[1] > LINES // LINES_PER_MESSAGE)
