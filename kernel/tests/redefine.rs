@@ -102,12 +102,52 @@ async fn traits_functions_and_impls_can_be_redefined_in_turn() {
     assert_eq!(kernel.value("make()()").await, "2");
 }
 
+#[test]
+fn a_message_with_a_changed_type_somewhere_in_it_does_not_match_in_an_older_process() {
+    in_session(async |kernel| {
+        kernel
+            .run("#[derive(Debug)] struct Item { n: i64 } #[derive(Debug)] struct Wrapped<T>(T); #[derive(Debug)] struct Same(u8);")
+            .await;
+        kernel
+            .run(
+                "let older = spawn(async { loop { receive! {
+                    Item { n } => println!(\"{n}\"), (_, n): (Item, u8) => println!(\"{n}\"),
+                    items: Vec<Item> => println!(\"{items:?}\"), Some(item): Option<Item> => println!(\"{item:?}\"),
+                    item: Wrapped<Item> => println!(\"{item:?}\"), item: Box<Item> => println!(\"{item:?}\"),
+                    Same(n) => println!(\"same {n}\"), (from, \"done\"): (Pid, &str) => send(from, \"done\"),
+                } } });",
+            )
+            .await;
+        let sent = |item: &str| {
+            format!(
+                "let item = || Item {{ n: {item} }}; send(older, item()); send(older, (item(), 1_u8)); send(older, vec![item()]);
+                send(older, Some(item())); send(older, Wrapped(item())); send(older, Box::new(item())); send(older, Same(2));
+                send(older, (me(), \"done\")); receive! {{ \"done\" => () }}
+                process::info(older).unwrap().message_queue_len"
+            )
+        };
+        assert_eq!(kernel.value(&format!("{{ {} }}", sent("5"))).await, "0");
+        kernel.run("#[derive(Debug)] struct Item { n: String }").await;
+        let cell = kernel.run(&format!("{{ {} }}", sent("\"five\".to_owned()"))).await;
+        assert_eq!(cell.value(), "6", "all but the one that is as it was wait, unread");
+        kernel.run("process::exit(older, ExitReason::Kill);").await;
+    });
+}
+
 /// A random session: types that contain each other are defined, redefined and defined again as they were, while variables
-/// and a process hold values of them.
+/// and a process hold values of them. Values have [`CANARY`]s in them, so that one that is read, copied or dropped as what
+/// it is not is seen. Another session is tried with `CRABTREE_SEED=…`.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_random_session_what_changed_is_lost_and_what_did_not_is_kept() {
-    let mut session = Session::new(0x5eed);
+    let seed = std::env::var("CRABTREE_SEED").map_or(0x5eed, |seed| seed.parse().unwrap());
+    let mut session = Session::new(seed);
     let mut kernel = Kernel::start().await;
+    kernel.run(CANARY).await;
+    assert_eq!(
+        kernel.value("cfg!(debug_assertions)").await,
+        "true",
+        "std checks what it can"
+    );
     kernel
         .run("let keeper = spawn(async { std::future::pending::<()>().await });")
         .await;
@@ -115,7 +155,61 @@ async fn in_a_random_session_what_changed_is_lost_and_what_did_not_is_kept() {
         session.step(&mut kernel, step).await;
     }
     session.check(&mut kernel).await;
+    // None was dropped twice. What is lost stays where it is, and nobody gets it.
+    let names = session.variables.iter().map(|variable| format!("{}, ", variable.name));
+    kernel.run(&format!("drop(({}));", names.collect::<String>())).await;
+    let gone = "let watched = process::monitor(keeper); process::exit(keeper, ExitReason::Kill);
+        receive! { Down { monitor, .. } if monitor == watched => alive().load(std::sync::atomic::Ordering::SeqCst) }";
+    let left: i64 = kernel.value(gone).await.parse().unwrap();
+    assert!(left >= 0, "{left}: {:#?}", session.log);
 }
+
+/// A value that knows whether it is one. Each cell has statics of its own, so the count of all is found by its address.
+const CANARY: &str = r#"
+use std::sync::atomic::{AtomicI64, Ordering};
+unsafe { std::env::set_var("CANARIES", (Box::leak(Box::new(AtomicI64::new(0))) as *const AtomicI64 as usize).to_string()) };
+pub fn alive() -> &'static AtomicI64 {
+    unsafe { &*(std::env::var("CANARIES").unwrap().parse::<usize>().unwrap() as *const AtomicI64) }
+}
+pub struct Canary { first: u64, heap: Box<[u64; 4]>, text: String, last: u64 }
+impl Canary {
+    pub fn check(&self) {
+        let sound = self.first == 0x5ca1_ab1e_0ddb_a115 && self.last == !self.first && *self.heap == [self.first; 4] && self.text == "canary";
+        if !sound { eprintln!("a canary is dead"); std::process::abort() }
+    }
+}
+pub trait Make { fn make() -> Self; }
+impl Make for u8 { fn make() -> u8 { 7 } }
+impl Make for u16 { fn make() -> u16 { 0x1234 } }
+impl Make for String { fn make() -> String { "a text on the heap".to_owned() } }
+impl Make for [i64; 3] { fn make() -> [i64; 3] { [-1, 0, i64::MAX] } }
+impl<T: Make> Make for Vec<T> { fn make() -> Vec<T> { vec![T::make(), T::make()] } }
+impl<T: Make> Make for Option<T> { fn make() -> Option<T> { Some(T::make()) } }
+impl<T: Make> Make for Box<T> { fn make() -> Box<T> { Box::new(T::make()) } }
+impl<T: Make> Make for std::sync::Arc<T> { fn make() -> std::sync::Arc<T> { std::sync::Arc::new(T::make()) } }
+impl<T: Make, U: Make> Make for (T, U) { fn make() -> (T, U) { (T::make(), U::make()) } }
+impl<T: Make> Make for std::collections::BTreeMap<u8, T> {
+    fn make() -> std::collections::BTreeMap<u8, T> { (1..4).map(|n| (n, T::make())).collect() }
+}
+impl Make for Canary {
+    fn make() -> Canary {
+        alive().fetch_add(1, Ordering::SeqCst);
+        let first = 0x5ca1_ab1e_0ddb_a115;
+        Canary { first, heap: Box::new([first; 4]), text: String::from("canary"), last: !first }
+    }
+}
+impl Clone for Canary { fn clone(&self) -> Canary { self.check(); Canary::make() } }
+impl std::fmt::Debug for Canary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { self.check(); f.write_str("Canary") }
+}
+impl Drop for Canary {
+    fn drop(&mut self) {
+        self.check();
+        alive().fetch_sub(1, Ordering::SeqCst);
+        unsafe { std::ptr::write_volatile(&mut self.first, 0xdead) };
+    }
+}
+"#;
 
 /// What a random session should have.
 struct Session {
@@ -172,7 +266,10 @@ impl Session {
                 let (of, name) = (self.random(know), format!("v{step}"));
                 self.run(
                     kernel,
-                    &format!("let {name} = {}::default(); send(keeper, {name}.clone());", NAMES[of]),
+                    &format!(
+                        "let {name}: {0} = {0}::make(); send(keeper, {name}.clone());",
+                        NAMES[of]
+                    ),
                 )
                 .await;
                 let shown = self.run(kernel, &format!("format!(\"{{:?}}\", {name})")).await;
@@ -191,27 +288,45 @@ impl Session {
     /// Defines a type, anew or for the first time.
     async fn define(&mut self, kernel: &mut Kernel, of: usize) {
         let part = |session: &mut Session| {
-            let inner = match session.random(of + 3) {
+            let inner = match session.random(of + 4) {
                 0 => "u8",
                 1 => "String",
                 2 => "[i64; 3]",
-                other => NAMES[other - 3],
+                3 => "Canary",
+                other => NAMES[other - 4],
             };
-            match session.random(5) {
+            match session.random(7) {
                 0 => format!("Vec<{inner}>"),
                 1 => format!("Option<Box<{inner}>>"),
                 2 => format!("std::collections::BTreeMap<u8, {inner}>"),
+                3 => format!("std::sync::Arc<{inner}>"),
+                4 => format!("({inner}, u16)"),
                 _ => inner.to_owned(),
             }
         };
         let (first, second) = (part(self), part(self));
         let name = NAMES[of];
-        let body = match self.random(3) {
-            0 => format!("pub struct {name} {{ a: {first}, b: {second} }}"),
-            1 => format!("pub struct {name}({first}, {second});"),
-            _ => format!("pub enum {name} {{ #[default] No, One({first}), Two {{ b: {second} }} }}"),
+        let (parameters, body, made) = match self.random(3) {
+            0 => (
+                "",
+                format!("struct {name} {{ a: {first}, canary: Canary, b: {second} }}"),
+                format!("{name} {{ a: Make::make(), canary: Make::make(), b: Make::make() }}"),
+            ),
+            1 => (
+                "<T: Make>",
+                format!("struct {name}<T = {first}>(T, Canary, {second});"),
+                format!("{name}(Make::make(), Make::make(), Make::make())"),
+            ),
+            _ => (
+                "",
+                format!("enum {name} {{ No, One({second}), Two {{ a: {first}, canary: Canary, b: {second} }} }}"),
+                format!("{name}::Two {{ a: Make::make(), canary: Make::make(), b: Make::make() }}"),
+            ),
         };
-        let text = format!("#[derive(Debug, Clone, Default)]\n{body}");
+        let arguments = if parameters.is_empty() { "" } else { "<T>" };
+        let text = format!(
+            "#[derive(Debug, Clone)]\npub {body}\nimpl{parameters} Make for {name}{arguments} {{ fn make() -> Self {{ {made} }} }}"
+        );
         self.run(kernel, &text).await;
         if of == self.types.len() {
             self.types.push(text);
