@@ -115,6 +115,89 @@ fn what_notebooks_get_wrong_gets_a_sentence_of_its_own() {
 }
 
 #[test]
+fn a_compile_error_has_rustcs_words_colours_places_in_the_cell_and_help() {
+    in_session(async |kernel| {
+        let failed = kernel
+            .execute("let one = 1;\n\nlet text: String = one;\nlet count: usize = \"many\";")
+            .await;
+        assert_eq!(failed.of_type("error").count(), 1, "{failed:?}");
+        assert_eq!(failed.error().1, "mismatched types [E0308]");
+        let lines: Vec<&str> = failed.reply["traceback"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line.as_str().unwrap())
+            .collect();
+        assert!(
+            lines[0].starts_with("\u{1b}[31m\u{1b}[1merror[E0308]\u{1b}[0m"),
+            "{lines:?}"
+        );
+        let cell = failed.count();
+        let report = report(&failed);
+        let wanted = format!(
+            "error[E0308]: mismatched types\n --> cell [{cell}] 3:20\n  |\n3 | let text: String = one;\n  |                    ^^^ expected `String`, found integer\n  |           ------ expected due to this\n  = help: try using a conversion method: `.to_string()`\n"
+        );
+        assert!(report.starts_with(&wanted), "{report}");
+        assert!(report.contains(&format!("--> cell [{cell}] 4:20")), "{report}");
+        // What rustc names by its place in the generated source has no name.
+        let no_send = "fn send_it(_: impl Send) {} send_it(async { let text = std::rc::Rc::new(1); std::future::ready(1).await; drop(text); });";
+        check(kernel, no_send, &["future cannot be sent between threads safely"]).await;
+        check(
+            kernel,
+            "let n: i32 = async { 5 };",
+            &["expected `i32`, found `async` block"],
+        )
+        .await;
+        check(kernel, "trace::seq(async { 5 });", &["{async block}"]).await;
+    });
+}
+
+#[test]
+fn what_a_cell_defines_is_called_as_its_author_calls_it_and_places_are_in_cells() {
+    in_session(async |kernel| {
+        let bomb = kernel
+            .run("mod kitchen { use super::*; pub async fn burn() { panic!(\"too hot\") } }")
+            .await
+            .count();
+        let cell = kernel
+            .run(
+                "process::flag(Flag::TrapExit, true);\nlet burning = task::async_(kitchen::burn());\nlet quick = task::async_(async { 5 });
+                 println!(\"{burning:?}\\n{quick:?}\\n{}\", std::panic::Location::caller());
+                 let pid = burning.pid().unwrap(); receive! { Exit { from, reason } if from == pid => println!(\"{reason}\") }
+                 process::sleep(ms(5)).await; process::info(spawn(process::sleep(secs(5)))).unwrap().spawned_at",
+            )
+            .await;
+        let (out, err, own) = (cell.stdout(), cell.stream("stderr"), cell.count());
+        for wanted in [
+            "Task { function: kitchen::burn, owner".to_owned(),
+            format!("Task {{ function: cell [{own}], owner"),
+            format!("\ncell [{own}] 4:"),
+            format!("(panic) too hot at cell [{bomb}] 1:"),
+        ] {
+            assert!(out.contains(&wanted), "{wanted}: {out}");
+        }
+        assert!(
+            err.contains(&format!("Function: kitchen::burn, started at cell [{own}] 2:15")),
+            "{err}"
+        );
+        assert!(
+            cell.value().starts_with(&format!("cell [{own}] 6:")),
+            "{}",
+            cell.value()
+        );
+        let called = kernel
+            .run("process::info(spawn(async { process::sleep(secs(5)).await })).unwrap().initial_call")
+            .await;
+        assert_eq!(called.value(), format!("\"cell [{}]\"", called.count()));
+        // Redefined, it is in a module of its own that nobody has written.
+        kernel.run("#[derive(Debug)] struct Dish(u8); impl GenServer for Dish { type Args = (); async fn init(_: ()) -> Init<Self> { Init::ok(Dish(1)) } }").await;
+        let again = "#[derive(Debug)] struct Dish(u16); impl GenServer for Dish { type Args = (); async fn init(_: ()) -> Init<Self> { Init::ok(Dish(1)) } }\n\
+            process::info(gen_server::start_link::<Dish>(()).await?).unwrap().initial_call";
+        assert_eq!(kernel.value(again).await, "\"Dish\"");
+    });
+}
+
+#[test]
 fn values_say_what_they_are_and_how_to_go_on() {
     in_session(async |kernel| {
         kernel.run("async fn five() -> i32 { 5 } struct Opaque;").await;
@@ -136,6 +219,17 @@ fn values_say_what_they_are_and_how_to_go_on() {
             ("(0..1_000_000).collect::<Vec<i32>>()", "cut after 10000 characters"),
             ("task::async_(async { 5 })", "`.await?`"),
             ("agent::start_link(|| 5).await?", "keeps a value of type i32"),
+            (
+                "Supervisor::new(Strategy::OneForOne).child(agent::child_spec(\"kept\", || 5)).start_link().await?",
+                "└── kept <0.",
+            ),
+            ("DynamicSupervisor::new().start_link().await?", "no children"),
+            (
+                "registry::unique::<String, u32>(\"shown\").start_link().await?",
+                "shown",
+            ),
+            ("[1, 2].iter()", "an iterator of &i32 that did not run"),
+            ("vec![\"a line\"; 5000]", "cut after 10000 characters"),
         ] {
             let value = kernel.value(code).await;
             assert!(value.contains(wanted), "{code}: {value:.300}");

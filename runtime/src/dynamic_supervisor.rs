@@ -64,7 +64,7 @@
 //! [partition supervisor](crate::partition_supervisor) of dynamic supervisors shares the work.
 
 use crate::Destination;
-use crate::gen_server::{GenServer, Init, StartError, short_type_name};
+use crate::gen_server::{GenServer, Init, StartError};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::supervisor::{
@@ -72,6 +72,7 @@ use crate::supervisor::{
     options, start, started,
 };
 pub use crate::supervisor::{count_children, stop, which_children};
+use crate::type_name::short_type_name;
 use parking_lot::Mutex;
 use std::any::type_name;
 use std::future::Future;
@@ -184,7 +185,7 @@ pub trait Module: 'static {
     {
         let args = Mutex::new(args);
         let name = short_type_name::<Self>();
-        ChildSpec::supervising(name.into(), name, move || made(Self::init(args.lock().clone())))
+        ChildSpec::supervising((&name).into(), name, move || made(Self::init(args.lock().clone())))
     }
 }
 

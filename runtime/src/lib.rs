@@ -130,6 +130,7 @@ pub mod task;
 mod threads;
 mod timer;
 pub mod trace;
+mod type_name;
 
 #[cfg(not(rust_analyzer))]
 pub use crabtree_macros::receive;
@@ -150,10 +151,11 @@ pub mod __private {
     pub use crate::golden::compare;
     pub use crate::io::retire;
     pub use crate::kino::debug::{Seen, SeenByDebug, SeenByType, Steps};
-    pub use crate::kino::handles::short_type_name;
     pub use crate::kino::shown::readable;
     pub use crate::process::reductions::reduce;
     pub use crate::process::scan::{Scan, try_arm};
     pub use crate::process::stack::{CodeNames, name_code_by};
+    pub use crate::reason::text_of;
     pub use crate::threads::OwnThread;
+    pub use crate::type_name::short_type_name;
 }

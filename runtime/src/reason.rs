@@ -318,7 +318,8 @@ pub(crate) fn reason_of_unwinding(payload: Box<dyn Any + Send>) -> ExitReason {
     }
 }
 
-fn text_of(payload: &(dyn Any + Send)) -> String {
+/// What a panic said that unwound with this payload.
+pub fn text_of(payload: &(dyn Any + Send)) -> String {
     payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

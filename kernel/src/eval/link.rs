@@ -377,7 +377,7 @@ impl Link {
                 display_id,
                 update,
             } => {
-                let (data, metadata) = (self.mime_bundle(bundle), MimeBundle::new());
+                let (data, metadata) = (self.mime_bundle(cell, bundle), MimeBundle::new());
                 self.emit(cell, |cell| Event::Display {
                     cell,
                     data,
@@ -388,7 +388,7 @@ impl Link {
             }
             ToKernel::Clear { cell, wait } => self.emit(cell, |cell| Event::ClearOutput { cell, wait }),
             ToKernel::Result { cell, bundle } => {
-                let data = self.mime_bundle(bundle);
+                let data = self.mime_bundle(cell, bundle);
                 self.emit(cell, |cell| Event::Result { cell, data });
             }
             ToKernel::Ask {
@@ -430,17 +430,16 @@ impl Link {
 
     fn stream(&self, cell: Option<u64>, name: StreamName, text: String) {
         let Some(cell) = cell else { return };
-        let own = (name == StreamName::Stderr).then_some(cell);
-        let text = self.shared.listings.locate(text, own);
+        let text = self.shared.listings.locate(text, Some(cell));
         self.emit(cell, |cell| Event::Stream { cell, name, text });
     }
 
-    fn mime_bundle(&self, bundle: Vec<(String, String)>) -> MimeBundle {
+    fn mime_bundle(&self, cell: u64, bundle: Vec<(String, String)>) -> MimeBundle {
         let located = bundle.into_iter();
         mime_bundle(located.map(|(mime, content)| {
             let content = match mime.as_str() {
                 "text/html" => self.shared.listings.locate_in_markup(content),
-                _ => self.shared.listings.locate(content, None),
+                _ => self.shared.listings.locate(content, Some(cell)),
             };
             (mime, content)
         }))

@@ -36,6 +36,8 @@ impl std::fmt::Display for Place {
 enum Said<'a> {
     /// A place in a generated source.
     Place(Generated),
+    /// A cell as such.
+    Cell(u64),
     /// Code of the library that a cell became.
     Frame { cell: u64, library: &'a str, offset: u64 },
 }
@@ -58,6 +60,13 @@ impl Said<'_> {
             rest = behind;
             let number = digits(&mut rest, 10)?;
             cell = Some(number);
+            let goes_on = |sign: char| {
+                rest.strip_prefix(sign)
+                    .is_some_and(|behind| behind.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            };
+            if !goes_on(':') && !goes_on('+') {
+                return Some((Said::Cell(number), text.len() - rest.len()));
+            }
             if let Some(behind) = rest.strip_prefix('+') {
                 let (library, behind) = behind.split_once('+')?;
                 rest = behind;
@@ -194,11 +203,18 @@ impl Listings {
         Some(cell.code.source().to_owned())
     }
 
+    /// The execution count of a cell.
+    fn count(&self, id: u64) -> Option<u32> {
+        let state = self.state();
+        let cell = state.cells.iter().rev().find(|cell| cell.id == id)?;
+        Some(cell.count)
+    }
+
     /// Where a place in a generated source comes from.
     pub(super) fn find(&self, place: &str) -> Option<Place> {
         match Said::parse(place)?.0 {
             Said::Place(generated) => self.origin(generated.cell?, generated),
-            Said::Frame { .. } => None,
+            Said::Cell(_) | Said::Frame { .. } => None,
         }
     }
 
@@ -316,6 +332,7 @@ impl Listings {
             let length = found.map_or(GENERATED.len(), |(_, length)| length);
             let place = found.and_then(|(said, _)| match said {
                 Said::Place(generated) => Some(self.origin(generated.cell.or(own)?, generated)?.to_string()),
+                Said::Cell(cell) => Some(format!("cell [{}]", self.count(cell)?)),
                 Said::Frame { cell, library, offset } => Some(self.frame(cell, library, offset)?.text),
             });
             located.push_str(place.as_deref().unwrap_or(&rest[..length]));
@@ -406,6 +423,11 @@ mod tests {
             "that cell has no source of its own"
         );
         assert_eq!(listings.find("src/lib.rs:3:5"), None);
+        let own = "by src/lib.rs@2, src/lib.rs@1: src/lib.rs@9 src/lib.rs@2";
+        assert_eq!(
+            listings.locate(own.to_owned(), None),
+            "by cell [6], cell [5]: src/lib.rs@9 cell [6]"
+        );
         let text = "at src/lib.rs@2:3:5\nat src/lib.rs:3:5 src/lib.rs:5:1. src/lib.rs@2:x";
         assert_eq!(
             listings.locate(text.to_owned(), Some(2)),

@@ -52,7 +52,7 @@ pub(super) fn compile_errors(
 fn message(error: &CompilationError) -> String {
     let said = error.message();
     if !error.json.is_null() {
-        return without_versions(&said);
+        return without_versions(&without_generated_places(&said));
     }
     if let Some(command) = said.strip_prefix("Unrecognised command ") {
         return format!("there is no command `{command}`; `:help` tells of all");
@@ -121,7 +121,7 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: 
         let label = if message.label.ends_with(&error.message()) {
             String::new()
         } else {
-            without_versions(&message.label)
+            without_versions(&without_generated_places(&message.label))
         };
         marks.push(Mark {
             from,

@@ -20,7 +20,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crabtree_link::{Opening, SUBSHELL_ENV, frame};
+use crabtree_link::{FUNCTION, Opening, SUBSHELL_ENV, frame};
 use ra_ap_syntax::ast::{self, AstNode as _};
 
 use super::local::LocalPackages;
@@ -31,9 +31,6 @@ use crate::cache::Features;
 
 /// Tells this program, where cargo calls it in the place of rustc, for which subshell that is.
 const NUMBER_ENV: &str = "CRABTREE_SUBSHELL_NUMBER";
-
-/// What evcxr calls the functions that it makes of cells, but for their numbers.
-const FUNCTION: &str = "fn run_user_code_";
 
 /// What a subshell takes over from the main shell.
 #[derive(Clone, Debug, Default)]
@@ -176,11 +173,11 @@ pub(super) fn hook() {
 /// Gives the functions in evcxr's source names that no other shell has.
 fn name_functions(source: &Path, number: &str) -> io::Result<()> {
     let text = std::fs::read_to_string(source)?;
-    let ours = format!("{FUNCTION}s{number}_");
+    let (theirs, ours) = (format!("fn {FUNCTION}"), format!("fn {FUNCTION}s{number}_"));
     if text.contains(&ours) {
         return Ok(());
     }
-    std::fs::write(source, text.replace(FUNCTION, &ours))
+    std::fs::write(source, text.replace(&theirs, &ours))
 }
 
 /// Hands evcxr's commands on to the kernel, and back what is answered; ends with either of them.

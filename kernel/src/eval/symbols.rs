@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use addr2line::{Loader, demangle_auto};
+use crabtree_link::{FUNCTION, path_in_cells};
 use std::borrow::Cow;
 
 /// The function that some code belongs to.
@@ -51,9 +52,6 @@ fn find(generated: &Path, library: &str) -> Option<PathBuf> {
     })
 }
 
-/// What the paths of functions in cells begin with: evcxr's name for their crate.
-const ROOT: &str = "ctx::";
-
 /// The path of a function as its cell would say it; `None` for code of others.
 fn in_the_cell(path: &str) -> Option<String> {
     let path = without_hashes(path);
@@ -69,22 +67,16 @@ fn in_the_cell(path: &str) -> Option<String> {
         .trim_start_matches(['<', '&', '*', '[', '('])
         .trim_start_matches("mut ");
     let through = path.split_once(" as ").map(|(_, through)| through);
-    if !own.starts_with(ROOT) && !through.is_some_and(|through| through.starts_with(ROOT)) {
+    if !own.starts_with("ctx::") && !through.is_some_and(|through| through.starts_with("ctx::")) {
         return None;
     }
-    if own.starts_with("ctx::run_user_code_") {
+    if own.strip_prefix("ctx::").is_some_and(|own| own.starts_with(FUNCTION)) {
         return Some("the cell".to_owned());
     }
     if path.contains(" as core::future::future::Future>::") || own.starts_with("ctx::evcxr_internal_runtime") {
         return None;
     }
-    let mut pieces = path.split(ROOT);
-    let mut named = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let versioned = piece.strip_prefix("crab_").and_then(|_| piece.splitn(3, "::").nth(2));
-        named.push_str(versioned.unwrap_or(piece));
-    }
-    Some(named)
+    path_in_cells(path, |_| "the cell".to_owned())
 }
 
 /// A path without what tells apart functions, or crates, of the same name: `::h0123456789abcdef`, `[0123456789abcdef]`.

@@ -4,20 +4,22 @@
 //! the library that the code is in. The loader knows that one by any address within it. What the function at an address is
 //! called, and where it has come to, is looked up by the kernel, when somebody reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crabtree_link::{GENERATED, frame_of, place};
+use crabtree_link::{FUNCTION, GENERATED, frame_of, path_in_cells, place};
 use runtime::__private::CodeNames;
 
 /// The libraries of the cells that have run, by the addresses at which they begin.
 #[derive(Debug, Default)]
 pub(crate) struct CellCode {
     libraries: Mutex<BTreeMap<usize, Library>>,
+    /// The cells by what tells their functions apart.
+    functions: Mutex<HashMap<&'static str, u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,8 +32,12 @@ struct Library {
 }
 
 impl CellCode {
-    /// The code at `address` is that of `cell`.
-    pub(crate) fn belongs_to(&self, address: usize, cell: u64) {
+    /// The code at `address` is that of `cell`, and so is the future whose type is called that.
+    pub(crate) fn belongs_to(&self, address: usize, future: &'static str, cell: u64) {
+        if let Some((_, function)) = future.split_once(FUNCTION) {
+            let number = function.split(':').next().unwrap_or_default();
+            lock(&self.functions).insert(number, cell);
+        }
         let Some((base, file)) = find(address) else { return };
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
         // In memory it has gaps, and room for what is zero at first.
@@ -41,23 +47,23 @@ impl CellCode {
             name: name.unwrap_or_default(),
             at_most: usize::try_from(length).unwrap_or(0) + (16 << 20),
         };
-        self.libraries().insert(base, library);
+        lock(&self.libraries).insert(base, library);
     }
 
     /// The library of a cell that the code at `address` is in, and where it begins.
     fn library(&self, address: usize) -> Option<(usize, Library)> {
         let (base, library) = {
-            let libraries = self.libraries();
+            let libraries = lock(&self.libraries);
             let (base, library) = libraries.range(..=address).next_back()?;
             (*base, library.clone())
         };
         // Most code is nowhere near, and the loader is not asked about it.
         (address - base < library.at_most && find(address)?.0 == base).then_some((base, library))
     }
+}
 
-    fn libraries(&self) -> MutexGuard<'_, BTreeMap<usize, Library>> {
-        self.libraries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl CodeNames for CellCode {
@@ -72,6 +78,13 @@ impl CodeNames for CellCode {
     fn function(&self, address: usize) -> Option<String> {
         let (base, library) = self.library(address)?;
         Some(frame_of(library.cell, &library.name, address - base))
+    }
+
+    fn path(&self, path: &str) -> Option<String> {
+        path_in_cells(path, |function| {
+            let cell = lock(&self.functions).get(function).copied();
+            cell.map_or_else(|| "the cell".to_owned(), crabtree_link::cell)
+        })
     }
 
     fn walk(&self) -> Vec<usize> {
@@ -132,7 +145,9 @@ mod tests {
         let here = find as *const () as usize;
         let code = CellCode::default();
         assert_eq!(code.function(here), None);
-        code.belongs_to(here, 7);
+        code.belongs_to(here, "ctx::run_user_code_3::{{closure}}", 7);
+        assert_eq!(code.path("ctx::run_user_code_3::{{closure}}").unwrap(), "src/lib.rs@7");
+        assert_eq!(code.path("ctx::run_user_code_s1_3").unwrap(), "the cell");
         let named = code.function(here).unwrap();
         assert!(named.starts_with("src/lib.rs@7+"), "{named}");
         assert_eq!(code.function(1), None);
@@ -143,7 +158,7 @@ mod tests {
     #[test]
     fn the_stack_of_the_thread_is_walked() {
         let code = CellCode::default();
-        code.belongs_to(find as *const () as usize, 7);
+        code.belongs_to(find as *const () as usize, "", 7);
         let walked = code.walk();
         assert!(walked.len() > 2 && walked.len() < DEEP, "{}", walked.len());
         assert!(walked.iter().any(|address| code.function(*address).is_some()));

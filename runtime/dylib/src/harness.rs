@@ -11,10 +11,9 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use runtime::__private::text_of;
 use runtime::process::{self, Down};
 use runtime::{ExitReason, MonitorRef, Pid, kino};
-
-use crate::evaluator::panic_message;
 
 /// The future of a test: `Err` says what was wrong.
 type Running = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -210,7 +209,7 @@ fn unwound(payload: Box<dyn Any + Send>) -> Ended {
             location: panic.location,
         },
         None => Ended::Panicked {
-            message: panic_message(&*payload),
+            message: text_of(&*payload),
             location: String::new(),
         },
     }

@@ -47,7 +47,7 @@ mod place;
 
 pub use comm::{Comm, Payload};
 pub use message::{Answer, CellEnd, Opening, Replaced, Stream, ToHost, ToKernel};
-pub use place::{GENERATED, frame_of, place};
+pub use place::{FUNCTION, GENERATED, cell, frame_of, path_in_cells, place};
 
 /// The environment variable that tells a host where its kernel listens.
 pub const LINK_ENV: &str = "CRABTREE_LINK";

@@ -1,13 +1,14 @@
 //! How servers are addressed: by the value that their start returned, or by name.
 
 use super::GenServer;
-use super::error::{StartError, short_type_name};
+use super::error::StartError;
 use crate::destination::Target;
 use crate::message::Message;
 use crate::name::{Name, NoSuchName};
 use crate::node::node;
 use crate::pid::Pid;
 use crate::process::deliver;
+use crate::type_name::short_type_name;
 use crate::{Destination, process};
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,12 +1,12 @@
 //! The callbacks of a server with their types forgotten, and what becomes of a panic in one.
 
 use super::GenServer;
-use super::error::short_type_name;
 use super::returns::{Init, Initial, Next};
 use crate::ExitReason;
 use crate::message::Message;
 use crate::process::current;
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
+use crate::type_name::short_type_name;
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -50,7 +50,7 @@ pub(super) trait AnyServer: Send {
     fn handle_continue(&mut self, value: Message) -> Callback<'_, Next>;
     fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Callback<'a, ()>;
     fn state_mut(&mut self) -> &mut dyn Any;
-    fn name(&self) -> &'static str;
+    fn name(&self) -> String;
     fn format_status(&self) -> String;
 }
 
@@ -71,7 +71,7 @@ impl<S: GenServer> AnyServer for S {
         self
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> String {
         short_type_name::<S>()
     }
 

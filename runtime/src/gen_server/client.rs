@@ -10,6 +10,7 @@ use crate::message::{Message, Term};
 use crate::pid::Pid;
 use crate::process::call::{self, Failure, Origin};
 use crate::process::record::deliver;
+use crate::type_name::without_paths;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -132,6 +133,7 @@ pub(crate) enum Question {
 
 /// How errors say what was asked.
 enum Words {
+    /// What gives the full name of a type.
     Type(fn() -> &'static str),
     Reason(ExitReason),
     Nothing,
@@ -176,7 +178,7 @@ async fn call_any(
     answer.map_err(|cause| {
         let to = to.map_or_else(|name| name, |pid| pid.to_string());
         let request = match words {
-            Words::Type(name) => format!("{function}({to}, {})", name()),
+            Words::Type(name) => format!("{function}({to}, {})", without_paths(name())),
             Words::Reason(reason) => format!("{function}({to}, {reason})"),
             Words::Nothing => format!("{function}({to})"),
         };

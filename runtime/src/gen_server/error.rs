@@ -137,10 +137,3 @@ impl From<CallError> for ExitReason {
         ExitReason::other(error)
     }
 }
-
-/// The last part of a type's path, for messages: `Get` for `my_crate::vault::Get`.
-pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
-    let full = std::any::type_name::<T>();
-    let head = full.split('<').next().unwrap_or(full);
-    head.rsplit("::").next().unwrap_or(full)
-}

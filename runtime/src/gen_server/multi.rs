@@ -8,6 +8,7 @@ use super::{HandleCall, HandleCast};
 use crate::message::{Message, Term};
 use crate::pid::Pid;
 use crate::process::call;
+use crate::type_name::without_paths;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
@@ -144,7 +145,7 @@ async fn call_all(asked: Vec<(Result<Pid, String>, Request)>, timeout: Option<Du
             }
             Err(nobody) => (nobody, Err(CallFailure::NoSuchName)),
         };
-        let request = || format!("gen_server::multi_call({to}, {name})");
+        let request = || format!("gen_server::multi_call({to}, {})", without_paths(name));
         answer.map_err(|cause| CallError {
             request: request(),
             cause,

@@ -1,14 +1,14 @@
 //! Requests on their way: a message that knows how its server handles it, with the types forgotten.
 
 use super::callbacks::{Callback, Map};
-use super::error::short_type_name;
 use super::returns::{Caller, Next, Reply};
 use super::system::System;
 use super::{GenServer, HandleCall, HandleCast};
 use crate::message::{Message, Term};
 use crate::pid::Pid;
 use crate::process::call::Origin;
-use std::any::{Any, TypeId};
+use crate::type_name::short_type_name;
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -34,8 +34,8 @@ pub(super) type Handling<'a> = Callback<'a, Handled>;
 pub(crate) struct Request {
     /// The type of the server that it is meant for.
     server: TypeId,
-    server_name: fn() -> &'static str,
-    /// The type of the message in it.
+    server_name: fn() -> String,
+    /// The full name of the type of the message in it.
     name: fn() -> &'static str,
     /// Who waits for an answer: set when a call goes out.
     origin: Option<Origin>,
@@ -104,7 +104,7 @@ impl Request {
         Request {
             server: TypeId::of::<S>(),
             server_name: short_type_name::<S>,
-            name: short_type_name::<M>,
+            name: type_name::<M>,
             origin: None,
             body,
         }
@@ -115,7 +115,7 @@ impl Request {
         Message::new(Request { origin, ..self })
     }
 
-    /// The name of the message's type.
+    /// The full name of the message's type.
     pub(super) fn name(&self) -> &'static str {
         self.described()()
     }
@@ -136,7 +136,7 @@ impl Request {
     }
 
     /// What the server is that the request is meant for.
-    pub(super) fn server_name(&self) -> &'static str {
+    pub(super) fn server_name(&self) -> String {
         (self.server_name)()
     }
 

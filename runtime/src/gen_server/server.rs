@@ -12,6 +12,7 @@ use crate::process::call::Origin;
 use crate::process::scan::Scan;
 use crate::process::{self, Exit, Place};
 use crate::sys::{Event, Status};
+use crate::type_name::without_paths;
 use crate::{ExitReason, exit, me, report};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -343,9 +344,9 @@ impl Serving {
                 from: Some(pid),
             }) => {
                 of_whom = format!("Last message (from {pid})");
-                details.push((&*of_whom, request().to_owned()));
+                details.push((&*of_whom, without_paths(request())));
             }
-            Some(Last::Request { request, from: None }) => details.push(("Last message", request().to_owned())),
+            Some(Last::Request { request, from: None }) => details.push(("Last message", without_paths(request()))),
             Some(Last::Text(text)) => details.push(("Last message", text)),
             None => {}
         }
@@ -360,7 +361,7 @@ impl Serving {
 async fn handle_request(server: &mut dyn AnyServer, request: Request) -> Result<Handled, Crash> {
     if !request.is_for(server.state_mut()) {
         match request.origin() {
-            Some(origin) => origin.reply(stranger(server, request.server_name())),
+            Some(origin) => origin.reply(stranger(server, &request.server_name())),
             None => unknown(&request),
         }
         return Ok(Next::noreply().into());

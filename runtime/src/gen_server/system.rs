@@ -1,7 +1,7 @@
 //! System messages: what the loop of a server itself understands, for [`sys`](crate::sys).
 
 use super::callbacks::{AnyServer, guarded};
-use super::error::{Refusal, short_type_name};
+use super::error::Refusal;
 use super::{CodeChange, GenServer, Server};
 use crate::ExitReason;
 use crate::io::{self, Stream};
@@ -11,6 +11,7 @@ use crate::name::Name;
 use crate::process::call::Origin;
 use crate::process::current;
 use crate::sys::{DebugOption, Event, Spy, Statistics};
+use crate::type_name::short_type_name;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
@@ -87,7 +88,7 @@ impl Ask {
 /// What somebody wants to do with a server, whose type is known to the function only.
 pub(crate) struct Visit {
     /// The type that the server must have.
-    wanted: fn() -> &'static str,
+    wanted: fn() -> String,
     function: Visiting,
 }
 
@@ -132,7 +133,7 @@ impl Visit {
             Ok(Some(Err(reason))) | Err(reason) => {
                 origin.reply(Refusal(format!("{reason}; the server goes on as before")))
             }
-            Ok(None) => origin.reply(stranger(&**server, wanted())),
+            Ok(None) => origin.reply(stranger(&**server, &wanted())),
         }
     }
 }

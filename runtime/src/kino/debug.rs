@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 use super::compose::{at_left, escaped};
-use super::handles::short_type_name;
 use super::process::words::columns;
 use super::shown::readable;
 use super::{Bundle, render};
 use crate::io;
+use crate::type_name::short_type_name;
 
 /// The steps of a chain so far. They are shown when it is over, however it ends.
 pub struct Steps {

@@ -6,6 +6,7 @@ use crate::message::Term;
 use crate::pid::Pid;
 use crate::process;
 use crate::task::Task;
+use crate::type_name::short_type_name;
 
 /// A task shows its process, what it computes and how far it is; its result only an await takes.
 impl<T> Render for Task<T> {
@@ -39,37 +40,10 @@ impl<S: Term> Render for Agent<S> {
     }
 }
 
-/// The name of a type without the paths in it.
-pub fn short_type_name<T: ?Sized>() -> String {
-    let mut short = String::new();
-    let mut path = String::new();
-    for c in std::any::type_name::<T>().chars() {
-        if c.is_alphanumeric() || matches!(c, '_' | ':' | '{' | '}') {
-            path.push(c);
-        } else {
-            short.push_str(path.rsplit("::").next().unwrap_or_default());
-            path.clear();
-            short.push(c);
-        }
-    }
-    short.push_str(path.rsplit("::").next().unwrap_or_default());
-    short
-}
-
 #[cfg(test)]
 mod tests {
-    use super::short_type_name;
     use crate::kino::Render;
     use crate::prelude::*;
-
-    #[test]
-    fn types_are_named_without_paths() {
-        let name = short_type_name::<Option<std::cell::Cell<(String, &str)>>>();
-        assert_eq!(name, "Option<Cell<(String, &str)>>");
-        assert_eq!(short_type_name::<std::num::ParseIntError>(), "ParseIntError");
-        assert_eq!(short_type_name::<Box<dyn std::error::Error>>(), "Box<dyn Error>");
-        assert_eq!(short_type_name::<&str>(), "&str");
-    }
 
     #[test]
     fn tasks_and_agents_say_what_they_are_and_how_to_go_on() {

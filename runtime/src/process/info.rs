@@ -7,6 +7,7 @@ use crate::message::Message;
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct Info {
     /// Its parent, the parent's parent and so on, as far as they are alive, and the first one that is not.
     pub ancestors: Vec<Pid>,
     /// What it was spawned with: the path of the function whose future it runs, or the type of the server.
-    pub initial_call: &'static str,
+    pub initial_call: Cow<'static, str>,
     /// Where it was spawned.
     pub spawned_at: Place,
     /// Where it waits: the `receive!` or the [`sleep`](super::sleep) that it came to last; for an answer, a place in this

@@ -5,6 +5,7 @@ use super::origin::Place;
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 
@@ -61,7 +62,7 @@ pub struct Listed {
     /// What it calls itself, if it does.
     pub label: Option<Name>,
     /// What it was spawned with.
-    pub initial_call: &'static str,
+    pub initial_call: Cow<'static, str>,
     /// Whether it runs or waits.
     pub status: Status,
     /// Where it waits, if that is known.
@@ -130,7 +131,7 @@ impl Listed {
         [
             self.pid.to_string(),
             self.title().to_owned(),
-            self.initial_call.to_owned(),
+            self.initial_call.to_string(),
             self.place(),
             self.message_queue_len.to_string(),
             self.reductions.to_string(),

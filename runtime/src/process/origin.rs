@@ -1,7 +1,8 @@
 //! Where processes come from, and where they wait: places in the source.
 
-use super::stack::place_of;
+use super::stack::{path_of, place_of};
 use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
@@ -64,7 +65,12 @@ impl Origin {
     }
 
     /// The path of the function whose future it is.
-    pub(crate) fn path(&self) -> &'static str {
+    pub(crate) fn path(&self) -> Cow<'static, str> {
+        path_of(self.compiled_path())
+    }
+
+    /// The same, as the compiler says it.
+    pub(crate) fn compiled_path(&self) -> &'static str {
         let mut path = (self.type_name)();
         while let Some(outer) = path.strip_suffix("::{{closure}}") {
             path = outer;

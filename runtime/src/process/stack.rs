@@ -5,6 +5,7 @@
 
 use crate::node::node;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
@@ -24,6 +25,8 @@ pub trait CodeNames: fmt::Debug + Sync {
     fn place(&self, address: usize, location: &Location<'_>) -> Option<String>;
     /// What to call the function that the code at `address` is in; `None` for those of others.
     fn function(&self, address: usize) -> Option<String>;
+    /// What to call what the compiler calls `path`; `None` for what is of others.
+    fn path(&self, path: &str) -> Option<String>;
     /// The stack of the calling thread: for each function the address that it has come to, the innermost first.
     fn walk(&self) -> Vec<usize>;
 }
@@ -42,6 +45,12 @@ fn code_names() -> Option<&'static dyn CodeNames> {
 pub(crate) fn place_of(location: &Location<'_>) -> String {
     let named = code_names().and_then(|names| names.place(location.file().as_ptr().addr(), location));
     named.unwrap_or_else(|| location.to_string())
+}
+
+/// How a function, or a type, is called that the compiler calls `path`.
+pub(crate) fn path_of(path: &'static str) -> Cow<'static, str> {
+    let named = code_names().and_then(|names| names.path(path));
+    named.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// What was on the stack of a thread.
@@ -301,6 +310,9 @@ mod tests {
         }
         fn function(&self, address: usize) -> Option<String> {
             (address == 7).then(|| "cook".to_owned())
+        }
+        fn path(&self, _: &str) -> Option<String> {
+            None
         }
         fn walk(&self) -> Vec<usize> {
             vec![1, 7, 2, 7, 3]

@@ -96,7 +96,7 @@ pub(crate) fn begin_as<E>(
     record.begin(parent.map(|parent| parent.pid), current::group_leader(), start.origin);
     if trace::is_on() {
         let parent = parent.map(|parent| parent.pid);
-        trace::spawned(parent, pid, start.origin.path());
+        trace::spawned(parent, pid, start.origin.compiled_path());
     }
     if let Err(error) = register(pid) {
         record.finish(pid, ExitReason::Normal);

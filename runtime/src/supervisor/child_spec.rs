@@ -3,9 +3,10 @@
 use super::plan::{Plan, StartWith};
 use super::strategy::{Restart, Shutdown};
 use super::{keeper, making};
-use crate::gen_server::{self, Crash, GenServer, Init, StartError, guard, short_type_name};
+use crate::gen_server::{self, Crash, GenServer, Init, StartError, guard};
 use crate::name::Name;
 use crate::pid::Pid;
+use crate::type_name::short_type_name;
 use crate::{ExitReason, me, process, secs};
 use parking_lot::Mutex;
 use std::fmt;
@@ -140,7 +141,7 @@ impl ChildSpec {
     }
 
     /// A supervisor that `make` makes, in its process.
-    pub(crate) fn supervising<F>(id: Name, module: &'static str, make: F) -> ChildSpec
+    pub(crate) fn supervising<F>(id: Name, module: String, make: F) -> ChildSpec
     where
         F: Fn() -> keeper::Making + Send + Sync + 'static,
     {

@@ -66,11 +66,12 @@ mod stop;
 mod strategy;
 
 use crate::destination::{Target, resolve};
-use crate::gen_server::{self, CallError, CallFailure, HandleCall, Init, Server, StartError, short_type_name};
+use crate::gen_server::{self, CallError, CallFailure, HandleCall, Init, Server, StartError};
 use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::process::{deliver, is_alive};
+use crate::type_name::short_type_name;
 use crate::{Destination, ExitReason};
 pub use child_spec::{ChildKind, ChildSpec, child_spec};
 use children::Kept;
@@ -206,7 +207,7 @@ pub trait Module: 'static {
     {
         let args = Mutex::new(args);
         let name = short_type_name::<Self>();
-        ChildSpec::supervising(name.into(), name, move || made(Self::init(args.lock().clone())))
+        ChildSpec::supervising((&name).into(), name, move || made(Self::init(args.lock().clone())))
     }
 }
 

@@ -5,6 +5,8 @@ use super::fold::{Row, rows};
 use super::hooks::called;
 use super::recorder::{self, Called, Capture, Recorded};
 use crate::pid::{Pid, Ref};
+use crate::process::stack::path_of;
+use crate::type_name::without_paths;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -142,7 +144,7 @@ fn plain(event: &Recorded, since: &impl Fn(Instant) -> Duration) -> Event {
         from: what.from,
         to: what.to,
         payload: event.payload.text.to_string(),
-        type_name: without_paths(what.type_name),
+        type_name: without_paths(&path_of(what.type_name)),
         pair: None,
         latency: None,
         fate: event.fate.map(|fate| match fate {
@@ -228,45 +230,4 @@ fn in_order_of_appearance(events: &[Event]) -> Vec<Pid> {
     let mut known = std::collections::HashSet::new();
     let pids = events.iter().flat_map(|event| [event.from, event.to]).flatten();
     pids.filter(|pid| known.insert(*pid)).collect()
-}
-
-/// A type's name with the last part of each path in it: `Option<Entry>` for `core::option::Option<my_crate::Entry>`.
-fn without_paths(type_name: &str) -> String {
-    let is_path = |character: char| character.is_alphanumeric() || matches!(character, '_' | ':' | '{' | '}');
-    let mut short = String::with_capacity(type_name.len());
-    let mut rest = type_name;
-    while !rest.is_empty() {
-        let path = rest.find(|character| !is_path(character)).unwrap_or(rest.len());
-        short.push_str(rest[..path].rsplit("::").next().unwrap_or_default());
-        let next = rest[path..].find(is_path).unwrap_or(rest.len() - path);
-        short.push_str(&rest[path..path + next]);
-        rest = &rest[path + next..];
-    }
-    short
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_named_without_paths() {
-        let names = [
-            ("i32", "i32"),
-            ("&str", "&str"),
-            ("alloc::string::String", "String"),
-            (
-                "(crabtree::pid::Pid, core::option::Option<a::b_1::C>)",
-                "(Pid, Option<C>)",
-            ),
-            ("[a::B; 3]", "[B; 3]"),
-            ("dyn a::B + core::marker::Send", "dyn B + Send"),
-            ("a::f::{{closure}}", "{{closure}}"),
-            ("a::{{closure}}::f", "f"),
-            ("", ""),
-        ];
-        for (full, short) in names {
-            assert_eq!(without_paths(full), short);
-        }
-    }
 }

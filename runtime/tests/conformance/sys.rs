@@ -399,7 +399,7 @@ fn the_state_of_another_type_of_server_is_not_given_out() {
         let error = sys::get_state(named::<Counting>("an agent")).await.unwrap_err();
         assert_eq!(
             error.cause,
-            CallFailure::Refused("the server is a State, and not a Counting".into())
+            CallFailure::Refused("the server is a State<i32>, and not a Counting".into())
         );
     });
 }

@@ -163,7 +163,13 @@ fn is_word(text: &str) -> bool {
 }
 
 fn is_version(text: &str) -> bool {
-    text.strip_prefix('v')
+    // Those of a subshell say which: `s2v1`.
+    let shell = text
+        .strip_prefix('s')
+        .map(|text| text.trim_start_matches(|c: char| c.is_ascii_digit()));
+    shell
+        .unwrap_or(text)
+        .strip_prefix('v')
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
@@ -232,6 +238,7 @@ mod tests {
     #[test]
     fn names_that_look_like_versions_are_left_alone() {
         assert_eq!(without_versions("crab_Foo::v12::Foo<crab_x::Bar>"), "Foo<crab_x::Bar>");
+        assert_eq!(without_versions("Vec<crab_Foo::s2v1::Foo>"), "Vec<Foo>");
         assert_eq!(without_versions("my::crab_cake"), "my::crab_cake");
     }
 }

@@ -11,7 +11,7 @@ mod freeze;
 mod keeper;
 mod thread;
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use crabtree_link::{CellEnd, ToKernel};
-use runtime::__private::short_type_name;
+use runtime::__private::{short_type_name, text_of};
 use runtime::process;
 
 use crate::host::Host;
@@ -64,7 +64,7 @@ impl Runtime {
             *slot = Some(given);
             failed
         });
-        evaluate(future, poll as usize);
+        evaluate(future, poll as usize, type_name::<F>());
         output.expect("a cell that gives nothing unwinds")
     }
 }
@@ -75,11 +75,11 @@ type CellFuture<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
 /// How a cell ended, and what it unwinds with.
 type Ended = (CellEnd, Option<Box<dyn Any + Send>>);
 
-/// Runs the future of the running cell; `address` is that of some of its code.
-fn evaluate(future: CellFuture<'_>, address: usize) {
+/// Runs the future of the running cell; `address` is that of some of its code, and `name` that of the future's type.
+fn evaluate(future: CellFuture<'_>, address: usize, name: &'static str) {
     let host = Host::get();
     let cell = host.running_cell();
-    host.code_begins(cell, address);
+    host.code_begins(cell, address, name);
     let ended = host.cells().run(cell, || run(host, cell, future));
     host.code_ended();
     let (end, unwinding) = ended.unwrap_or_else(|| {
@@ -231,20 +231,10 @@ fn unwound(payload: Box<dyn Any + Send>) -> Ended {
             location: Some(panic.location),
         },
         None => CellEnd::Panicked {
-            message: panic_message(&*payload),
+            message: text_of(&*payload),
             location: None,
             backtrace: String::new(),
         },
     };
     (end, Some(payload))
-}
-
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    if let Some(message) = payload.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = payload.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "a panic whose payload is no text".to_owned()
-    }
 }

@@ -239,10 +239,10 @@ impl Host {
         }
     }
 
-    /// The code of a cell begins; that at `address` is part of it.
-    pub(crate) fn code_begins(&'static self, cell: u64, address: usize) {
+    /// The code of a cell begins: that at `address`, and the future whose type has that name, are part of it.
+    pub(crate) fn code_begins(&'static self, cell: u64, address: usize, future: &'static str) {
         if let Streams::Process { code, .. } = &Host::main().streams {
-            code.belongs_to(address, cell);
+            code.belongs_to(address, future, cell);
         }
         if let Streams::Process { stdin, .. } = &self.streams {
             stdin.begin(cell);

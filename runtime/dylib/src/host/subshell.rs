@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crabtree_link::{Opening, frame};
+use crabtree_link::{FUNCTION, Opening, frame};
 
 use super::{Host, OwnThread, Streams};
 
@@ -23,9 +23,6 @@ pub(super) const LOAD: &str = "LOAD_AND_RUN ";
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 /// Lines that a subshell never prints, for it says them itself: those of the main shell come at any time.
 const OF_MAIN: [&str; 3] = [COMPLETE, "EVCXR_PANIC_NOTIFICATION", "EVCXR_ERROR_OCCURRED"];
-/// What evcxr calls the functions that it makes of cells, but for their numbers.
-const FUNCTION: &str = "run_user_code_";
-
 /// The function of a cell: it takes the variables, and returns them.
 type CellFunction = extern "C" fn(*mut c_void) -> *mut c_void;
 

@@ -28,7 +28,7 @@ pub(super) async fn of(pid: Pid) -> Option<String> {
     rows.row("pid", &pid.to_string());
     rows.row("name", &name.unwrap_or_default());
     rows.row("label", &label.unwrap_or_default());
-    rows.row("initial call", info.initial_call);
+    rows.row("initial call", &info.initial_call);
     rows.row("spawned at", &info.spawned_at.to_string());
     let waits = || {
         let place = info.current_place.map(|place| format!(" at {place}"));
