@@ -19,7 +19,7 @@ use table::Samples;
 const USAGE: &str = "\
 usage: cargo bench -p crabtree --bench beside -- [options]
   --quick               one round, a tenth of the size
-  --rounds <n>          how many rounds there are (5)
+  --rounds <n>          how many rounds there are (3)
   --only <figure,…>     these figures only
   --contenders <name,…> these contenders only; `<name>+mimalloc` is one with mimalloc as its allocator
   --allocator mimalloc  the same as `+mimalloc` behind every contender but the BEAM
@@ -58,7 +58,12 @@ fn main() {
     }
     table::beside_the_beam(&all);
     table::beside_libraries(&all);
-    let crabtree: Vec<&Contender> = contenders.all().iter().filter(|one| one.is_crabtree()).collect();
+    let crabtree: Vec<&Contender> = contenders
+        .all()
+        .iter()
+        .filter(|one| one.is_crabtree())
+        .take(1)
+        .collect();
     if options.linear {
         for one in &crabtree {
             let rows = figures.iter().filter(|figure| figure.linear).map(|figure| {
@@ -110,7 +115,7 @@ fn measure<'a>(
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {
         quick: false,
-        rounds: 5,
+        rounds: 3,
         only: Vec::new(),
         contenders: Vec::new(),
         mimalloc: false,
