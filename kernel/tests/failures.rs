@@ -99,6 +99,28 @@ fn a_compile_error_points_into_the_cell() {
     });
 }
 
+#[test]
+fn a_definition_of_another_cell_that_no_longer_fits_is_shown_in_that_cell() {
+    in_session(async |kernel| {
+        kernel.run("struct Boat { length: u32 }").await;
+        let builder = kernel
+            .run("// builds\nfn build() -> Boat {\n    Boat { length: 7 }\n}")
+            .await
+            .count();
+        let failed = kernel.execute("struct Boat { length: u32, name: String }").await;
+        let text = report(&failed);
+        for wanted in [
+            "missing field `name` in initializer of `Boat`".to_owned(),
+            format!("--> cell [{builder}] 3:5\n"),
+            "3 |     Boat { length: 7 }\n  |     ^^^^ missing `name`".to_owned(),
+            format!("what cell [{builder}] defines there does not fit this cell"),
+        ] {
+            assert!(text.contains(&wanted), "{wanted}: {text}");
+        }
+        assert_eq!(kernel.value("build().length").await, "7");
+    });
+}
+
 fn report(failed: &Execution) -> String {
     let lines = failed.reply["traceback"].as_array().unwrap();
     let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();

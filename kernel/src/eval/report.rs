@@ -1,10 +1,12 @@
 //! Errors as the reader of a notebook sees them: rustc's words, in the places of the cell.
 
 use console::Style;
+use crabtree_link::GENERATED;
 use evcxr::CompilationError;
 
 use super::CellError;
 use super::assist::without_versions;
+use super::locate::Place;
 use super::mistakes::{self, Fates, Mistake};
 use super::rewrite::{Position, Rewritten};
 
@@ -17,12 +19,17 @@ struct Mark {
     primary: bool,
 }
 
-/// Describes what rustc said about a cell; none if it said nothing that is an error.
+/// Where a line and a column of the generated source come from, and the text of that cell.
+type Elsewhere<'a> = &'a dyn Fn(u32, u32) -> Option<(Place, String)>;
+
+/// Describes what rustc said about a cell; none if it said nothing that is an error. What it says of items of other cells,
+/// which no longer fit, is shown in the cells that `elsewhere` finds.
 pub(super) fn compile_errors(
     errors: &[CompilationError],
     code: &Rewritten,
     count: u32,
     fates: &Fates,
+    elsewhere: Elsewhere<'_>,
 ) -> Option<CellError> {
     let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
     let first = errors.first()?;
@@ -33,7 +40,7 @@ pub(super) fn compile_errors(
         }
         match mistake(error, code) {
             Some(mistake) => traceback.extend(not_kept(&mistake, code, count)),
-            None => traceback.extend(compile_error(error, code, count, fates)),
+            None => traceback.extend(compile_error(error, code, count, fates, elsewhere)),
         }
     }
     let evalue = match (first.code(), mistake(first, code)) {
@@ -103,7 +110,13 @@ fn not_kept(mistake: &Mistake, code: &Rewritten, count: u32) -> Vec<String> {
     lines
 }
 
-fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: &Fates) -> Vec<String> {
+fn compile_error(
+    error: &CompilationError,
+    code: &Rewritten,
+    count: u32,
+    fates: &Fates,
+    elsewhere: Elsewhere<'_>,
+) -> Vec<String> {
     let kind = match error.code() {
         Some(code) => format!("error[{code}]"),
         None => "error".to_owned(),
@@ -133,6 +146,16 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: 
     if let Some(first) = marks.iter().find(|mark| mark.primary).or(marks.first()) {
         lines.push(arrow(count, first.from));
         lines.extend(snippet(code.source(), &marks));
+    } else if let Some((other, source, marks)) = marks_elsewhere(error, elsewhere) {
+        lines.push(arrow(other.count, other.position));
+        lines.extend(snippet(&source, &marks));
+        if other.count != count {
+            let text = format!(
+                "what cell [{}] defines there does not fit this cell; define it again in this one",
+                other.count
+            );
+            lines.extend(advised("notebook", &text));
+        }
     }
     for (level, text) in advice(error) {
         lines.extend(advised(&level, &text));
@@ -141,6 +164,34 @@ fn compile_error(error: &CompilationError, code: &Rewritten, count: u32, fates: 
         lines.extend(advised("notebook", &text));
     }
     lines
+}
+
+/// What rustc points at in the code of another cell: where the first mark is, the text of that cell, and all marks in it.
+fn marks_elsewhere(error: &CompilationError, elsewhere: Elsewhere<'_>) -> Option<(Place, String, Vec<Mark>)> {
+    let mut found: Option<(Place, String, Vec<Mark>)> = None;
+    let spans = error.json["spans"].as_array()?;
+    let primary_first = [true, false].map(|primary| spans.iter().filter(move |span| span["is_primary"] == primary));
+    for span in primary_first.into_iter().flatten() {
+        let number = |key: &str| u32::try_from(span[key].as_u64()?).ok();
+        let place = |line, column| elsewhere(number(line)?, number(column)?);
+        let is_own = span["file_name"].as_str().is_some_and(|file| file.ends_with(GENERATED));
+        let ends = place("line_start", "column_start").zip(place("line_end", "column_end"));
+        let Some(((from, source), (to, _))) = ends.filter(|_| is_own) else {
+            continue;
+        };
+        let mark = Mark {
+            from: from.position,
+            to: to.position,
+            label: without_versions(&without_generated_places(span["label"].as_str().unwrap_or_default())),
+            primary: span["is_primary"] == true,
+        };
+        match &mut found {
+            None => found = Some((from, source, vec![mark])),
+            Some((place, _, marks)) if place.count == from.count => marks.push(mark),
+            Some(_) => {}
+        }
+    }
+    found
 }
 
 fn advised(level: &str, text: &str) -> Vec<String> {

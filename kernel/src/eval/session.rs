@@ -373,13 +373,19 @@ impl Session {
                 outcome::host_died(&status, &variables, processes)
             }
             Err(_) if interrupted() => outcome::interrupted(),
-            Err(Error::CompilationErrors(errors)) => match report::compile_errors(&errors, &code, count, &self.fates) {
-                Some(error) => Outcome::Error(error),
-                None => outcome::failed(
-                    "CompileError",
-                    "the cell does not compile, and rustc does not say why".to_owned(),
-                ),
-            },
+            Err(Error::CompilationErrors(errors)) => {
+                let elsewhere = |line, column| {
+                    let place = self.listings.find(&crabtree_link::place(id, line, column))?;
+                    Some((place, self.listings.source(place.count)?))
+                };
+                match report::compile_errors(&errors, &code, count, &self.fates, &elsewhere) {
+                    Some(error) => Outcome::Error(error),
+                    None => outcome::failed(
+                        "CompileError",
+                        "the cell does not compile, and rustc does not say why".to_owned(),
+                    ),
+                }
+            }
             Err(error) => {
                 let text = error.to_string();
                 match mistakes::of_sentence(&text, code.source()) {
