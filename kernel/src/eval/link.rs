@@ -66,6 +66,8 @@ struct State {
     cell: Option<u64>,
     /// What the front end calls it.
     notebook_cell: Option<String>,
+    /// Whether its library has statics that later ones are to find.
+    shares: bool,
     begun: bool,
     replaced: Option<Replaced>,
     outcome: Option<CellEnd>,
@@ -127,7 +129,7 @@ impl Link {
 
     /// Tells the host that `cell` begins, and waits until its outputs go there. Returns the evaluator
     /// that died since the last cell.
-    pub(super) fn begin(&self, cell: u64, notebook_cell: Option<&str>) -> Option<Replaced> {
+    pub(super) fn begin(&self, cell: u64, notebook_cell: Option<&str>, shares: bool) -> Option<Replaced> {
         let mut state = self.state();
         let processes = state.processes;
         let host = state.host.take();
@@ -136,6 +138,7 @@ impl Link {
             generation: state.generation,
             cell: Some(cell),
             notebook_cell: notebook_cell.map(str::to_owned),
+            shares,
             processes,
             died: state.died,
             stderr_weight: state.stderr_weight,
@@ -470,8 +473,12 @@ impl Link {
 /// Tells the host which cell begins.
 fn tell_of_cell(state: &mut State) {
     if let Some(cell) = state.cell {
-        let notebook_cell = state.notebook_cell.clone();
-        send(state, &ToHost::Begin { cell, notebook_cell });
+        let begin = ToHost::Begin {
+            cell,
+            notebook_cell: state.notebook_cell.clone(),
+            shares: state.shares,
+        };
+        send(state, &begin);
     }
 }
 

@@ -273,6 +273,15 @@ impl Session {
             self.replace_host();
         }
         let reader_code = code;
+        let died = self.link.take_died().then(|| {
+            let note = outcome::host_died_before(&self.variables(), self.link.processes());
+            self.replace_host();
+            note
+        });
+        self.tell_versions_apart();
+        if adds_dependencies(reader_code) {
+            self.definitions.begin_statics_anew();
+        }
         let plan = self.definitions.plan(code, &split(code));
         let Cell {
             code,
@@ -286,13 +295,10 @@ impl Session {
             self.see();
         }
         let _normal = commands.then(environment::normal);
-        if self.link.take_died() {
-            notes.push(outcome::host_died_before(&self.variables(), self.link.processes()));
-            self.replace_host();
-        }
+        notes.extend(died);
         let variables = self.variables();
         self.listings.begin(id, count, code.clone());
-        if let Some(replaced) = self.link.begin(id, job.notebook_cell.as_deref()) {
+        if let Some(replaced) = self.link.begin(id, job.notebook_cell.as_deref(), plan.shares) {
             notes.push(outcome::evaluator_died_before(&replaced));
         }
         for note in std::mem::take(&mut self.notes).into_iter().chain(notes) {
@@ -305,7 +311,6 @@ impl Session {
             // Nobody listens any more only when the kernel is ending.
             let _ = self.events.send(Event::Result { cell, data });
         }
-        self.tell_versions_apart();
         let text = code.text().to_owned() + &plan.suffix + &suffix;
         mark("rewritten");
         let adds = adds_dependencies(reader_code);
@@ -355,6 +360,9 @@ impl Session {
         match result {
             Ok(outputs) => {
                 self.definitions = plan.then;
+                if end.is_some() {
+                    self.definitions.statics_are_shared();
+                }
                 if let Role::Main(inherited) = &self.role {
                     let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
                     inherited.note(&text, &self.definitions, self.variables());
@@ -370,6 +378,7 @@ impl Session {
             Err(Error::SubprocessTerminated(_)) if self.is_subshell() => outcome::subshell_died(),
             Err(Error::SubprocessTerminated(status)) => {
                 self.link.take_died();
+                self.definitions.begin_statics_anew();
                 outcome::host_died(&status, &variables, processes)
             }
             Err(_) if interrupted() => outcome::interrupted(),
@@ -438,7 +447,10 @@ impl Session {
             return;
         }
         match self.dir.set_versions(&versions) {
-            Ok(()) => self.versions = versions,
+            Ok(()) => {
+                self.versions = versions;
+                self.definitions.begin_statics_anew();
+            }
             // Cargo cannot write there either, and says so.
             Err(error) => self.link.print(StreamName::Stderr, format!("{error:#}\n")),
         }
@@ -466,7 +478,7 @@ impl Session {
             return lost;
         }
         let forget: String = lost.iter().map(|name| format!("std::mem::forget({name});")).collect();
-        self.link.begin(OWN_CELL, None);
+        self.link.begin(OWN_CELL, None, false);
         let forgotten = self.evcxr.execute(&forget);
         self.link.end(OWN_CELL);
         if forgotten.is_err() && !self.is_subshell() {
@@ -491,6 +503,7 @@ impl Session {
     fn replace_host(&mut self) {
         let variables = self.variables();
         self.fates.note(variables, Fate::Gone);
+        self.definitions.begin_statics_anew();
         // evcxr's own `:restart` keeps the names of variables whose values are gone. When it finds the
         // host dead, it forgets them.
         let host = self.host();
@@ -572,7 +585,7 @@ fn set_up(
         dir.crate_dir().join("Cargo.lock"),
     )
     .context("the prepared lock file cannot be copied")?;
-    link.begin(OWN_CELL, None);
+    link.begin(OWN_CELL, None, false);
     context.eval_with_state(PRELUDE, state).map_err(refused)?;
     link.end(OWN_CELL);
 
@@ -589,7 +602,7 @@ fn take_over(evcxr: &mut CommandContext, link: &Link, inherited: &Inherited) -> 
         return Ok(());
     }
     let _normal = environment::normal();
-    link.begin(OWN_CELL, None);
+    link.begin(OWN_CELL, None, false);
     let defined = evcxr.execute(&code);
     link.end(OWN_CELL);
     defined

@@ -5,8 +5,9 @@
 //! called, and where it has come to, is looked up by the kernel, when somebody reads it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStringExt as _;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -114,6 +115,23 @@ extern "C-unwind" fn note(context: *mut c_void, data: *mut c_void) -> c_int {
     // Anything but zero ends the walk.
     c_int::from(addresses.len() == DEEP)
 }
+
+/// Has the loader look for the symbols of those that it loads in the library first that `address` is in. So a static of
+/// an earlier cell stands for those that later libraries have of the same symbol.
+#[cfg(target_os = "linux")]
+pub(crate) fn share(address: usize) {
+    let Some((_, file)) = find(address) else { return };
+    let Ok(file) = CString::new(file.into_os_string().into_vec()) else {
+        return;
+    };
+    // SAFETY: the name is a C string. Nothing is loaded, so no code runs: the library is there, and stays. Which symbols
+    // its later ones have in common with it is the kernel's to say, and it says so of statics of one and the same type.
+    unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_GLOBAL) };
+}
+
+/// Libraries elsewhere are bound to those that they were linked with.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn share(_address: usize) {}
 
 /// Where the library that `address` is in begins, and its file.
 fn find(address: usize) -> Option<(usize, PathBuf)> {

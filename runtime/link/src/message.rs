@@ -44,6 +44,8 @@ pub enum ToHost {
         cell: u64,
         /// What the front end calls the cell of the notebook, the same each time it is run.
         notebook_cell: Option<String>,
+        /// Whether libraries of later cells are to find the symbols of this one's.
+        shares: bool,
     },
     /// The cell came to its end, in whichever way: flush what it wrote.
     End {

@@ -11,12 +11,21 @@
 //! Then evcxr finds that variables of the old type do not fit and says that they are lost, and a process that an older
 //! cell started does not take the new type's messages for its own.
 //!
+//! # Statics
+//! Each cell is compiled with all items of the session, so there would be a `static` for each cell. Those of named items,
+//! and of the `impl`s and functions that come with them, are given a symbol instead, the same in each cell. The host has
+//! the loader look for symbols in the libraries of the cells that defined them first (`code` in the host), and so there is
+//! one. Running a cell again defines its statics anew. Whatever changes the type of a static, which is an affected item or
+//! other dependencies, gives it another symbol. This is how libraries work in ELF; elsewhere each cell has its own. So it
+//! has of statics that macros make, and of those in an `impl` that came without its type: nobody would see them change.
+//!
 //! # Invariants
 //! 1. An item is *changed* when its tokens are others than before, comments and derives aside, and it is *affected* when
 //!    it mentions a changed or affected name. Whatever defines types and is affected gets a new version, also when the
 //!    cell does not contain it: it is submitted again, with the `impl`s that came with it.
 //! 2. Versions only grow, and an item that was not affected keeps its version, however often it is submitted.
-//! 3. Nothing here is remembered before the cell has compiled.
+//! 3. Nothing here is remembered before the cell has compiled, but which symbols were used: none is used again.
+//! 4. What has the same symbol has the same type, laid out in the same way.
 //!
 //! # Globs
 //! A glob import of a module, or an enum, of the session gives a meaning to each name that is declared in it, and to those
@@ -31,7 +40,8 @@
 mod item;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ra_ap_syntax::ast::{self, AstNode as _};
 
@@ -47,7 +57,19 @@ pub(super) struct Definitions {
     shell: u32,
     /// The paths of glob imports.
     globs: BTreeSet<Vec<String>>,
+    symbols: Symbols,
+    /// Whether no static is to be the one that it was.
+    stale: bool,
+    /// Whether there are statics of which no library is shared.
+    unshared: bool,
+    /// Whether cells have symbols that their authors chose. They must not be found in place of later ones, so that no
+    /// library is searched from then on.
+    exports: bool,
 }
+
+/// How many symbols there are.
+#[derive(Clone, Debug, Default)]
+struct Symbols(Arc<AtomicU32>);
 
 /// An item, with the `impl`s that evcxr keeps with it.
 #[derive(Clone, Debug)]
@@ -56,8 +78,17 @@ struct Definition {
     projections: Vec<Projections>,
     version: Version,
     /// The item, opened, and what follows it.
-    source: String,
-    rest: String,
+    source: Source,
+    rest: Source,
+    /// The names that statics in what follows it may depend on.
+    rest_mentions: BTreeSet<String>,
+}
+
+/// A text, and where statics in it can be given symbols.
+#[derive(Clone, Debug, Default)]
+struct Source {
+    text: String,
+    statics: Vec<usize>,
 }
 
 /// Which path an item has. The shells of a session share processes, and so messages: what is defined in a subshell has
@@ -86,6 +117,8 @@ pub(super) struct Plan {
     pub(super) edits: Vec<Edit>,
     /// What is to be compiled behind the cell.
     pub(super) suffix: String,
+    /// Whether later cells are to find statics in the library of this one.
+    pub(super) shares: bool,
     /// The items of the session, once the cell has compiled.
     pub(super) then: Definitions,
 }
@@ -95,6 +128,8 @@ struct Found<'a> {
     names: Vec<String>,
     definition: Definition,
     statement: &'a Statement,
+    /// Where in the cell its statics are, and those of what follows it.
+    statics: Vec<usize>,
 }
 
 impl Definitions {
@@ -103,10 +138,23 @@ impl Definitions {
         Definitions { shell, ..self.clone() }
     }
 
+    /// The types of statics may have changed with the dependencies, or the host that had the statics is gone.
+    pub(super) fn begin_statics_anew(&mut self) {
+        self.stale = true;
+    }
+
+    /// The library of the cell that was planned last is shared: its code has begun to run. That of a cell without code
+    /// never does, and the next one stands in for it.
+    pub(super) fn statics_are_shared(&mut self) {
+        self.unshared = false;
+    }
+
     /// Looks at the items of a cell.
     pub(super) fn plan(&self, code: &str, statements: &[Statement]) -> Plan {
         let found = find(code, statements);
         let mut then = self.clone();
+        then.stale = false;
+        then.exports |= statements.iter().any(|statement| item::exports(&statement.node));
         let first = Version {
             shell: self.shell,
             number: u32::from(self.shell > 0),
@@ -140,35 +188,52 @@ impl Definitions {
         let mut edits = Vec::new();
         let mut suffix = self.checks(&new_globs, &then);
         let mut here = BTreeSet::new();
-        for Found { names, statement, .. } in &found {
-            for name in names {
+        let mut shares = false;
+        for found in &found {
+            shares |= !found.statics.is_empty();
+            let symbols = found.statics.iter();
+            let symbols = symbols.map(|at| Edit::insert(*at, self.symbol())).collect();
+            match found.names.iter().map(|name| (name, &then.by_name[name])).next() {
+                Some((name, definition)) if definition.is_versioned() => {
+                    edits.extend(wrapped(name, definition, found.statement, symbols));
+                }
+                _ => edits.extend(symbols),
+            }
+            for name in &found.names {
                 here.insert(name.clone());
-                match &then.by_name[name] {
-                    definition if definition.version.number == 0 => {}
-                    definition if definition.facts.defines_types => edits.extend(wrapped(name, definition, statement)),
+                let definition = &then.by_name[name];
+                if definition.version.number > 0 && !definition.facts.defines_types {
                     // What was a type is something else now: the module that held it must not speak of it any more.
-                    _ => suffix.push_str(&format!("\nmod crab_{name} {{}}")),
+                    suffix.push_str(&format!("\nmod crab_{name} {{}}"));
                 }
             }
         }
-        for name in affected.difference(&here) {
-            if let Some(definition) = then
-                .by_name
-                .get(name)
-                .filter(|definition| definition.facts.defines_types)
-            {
-                // Writing to a string does not fail.
-                let _ = write!(
-                    suffix,
-                    "\n{}{}\n{}\n{}",
-                    before(name, definition.version),
-                    definition.source,
-                    after(name, definition.version),
-                    definition.rest
-                );
+        let elsewhere = then.by_name.iter().filter(|(name, _)| !here.contains(*name));
+        for (name, definition) in elsewhere {
+            let moves = definition.facts.defines_types && affected.contains(name);
+            let is_another = definition.has_statics()
+                && (self.stale || affected.contains(name) || !definition.rest_mentions.is_disjoint(&affected));
+            if moves || is_another {
+                shares |= definition.has_statics();
+                suffix.push('\n');
+                suffix.push_str(&definition.again(name, || self.symbol()));
             }
         }
-        Plan { edits, suffix, then }
+        let shares = (shares || self.unshared) && !then.exports;
+        then.unshared = shares;
+        Plan {
+            edits,
+            suffix,
+            shares,
+            then,
+        }
+    }
+
+    /// What gives a static a symbol that no other has.
+    fn symbol(&self) -> String {
+        // It orders nothing.
+        let number = self.symbols.0.fetch_add(1, Ordering::Relaxed);
+        format!("#[unsafe(export_name = \"{SYMBOL}{}_{number}\")] ", self.shell)
     }
 
     /// The names whose meaning the items of a cell change.
@@ -253,6 +318,63 @@ impl Definitions {
     }
 }
 
+/// How the symbols of statics begin; the shell and a number follow.
+const SYMBOL: &str = "crabtree_static_";
+
+impl Definition {
+    fn new(facts: Facts, source: Source) -> Definition {
+        Definition {
+            facts,
+            projections: Vec::new(),
+            version: Version::default(),
+            source,
+            rest: Source::default(),
+            rest_mentions: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it is in a module.
+    fn is_versioned(&self) -> bool {
+        self.version.number > 0 && self.facts.defines_types
+    }
+
+    fn has_statics(&self) -> bool {
+        !(self.source.statics.is_empty() && self.rest.statics.is_empty())
+    }
+
+    /// What defines it once more, in a cell that it does not come from.
+    fn again(&self, name: &str, mut symbol: impl FnMut() -> String) -> String {
+        let source = self.source.with(&mut symbol);
+        let rest = self.rest.with(&mut symbol);
+        if self.is_versioned() {
+            let (before, after) = (before(name, self.version), after(name, self.version));
+            format!("{before}{source}\n{after}\n{rest}")
+        } else {
+            format!("{source}\n{rest}")
+        }
+    }
+}
+
+impl Source {
+    /// The text, with a symbol for each static.
+    fn with(&self, mut symbol: impl FnMut() -> String) -> String {
+        inserted(&self.text, self.statics.iter().map(|at| (*at, symbol())))
+    }
+}
+
+/// A text with others put into it, at offsets that grow.
+fn inserted(text: &str, what: impl Iterator<Item = (usize, impl AsRef<str>)>) -> String {
+    let mut inserted = String::with_capacity(text.len() + 32);
+    let mut taken = 0;
+    for (at, what) in what {
+        inserted.push_str(&text[taken..at]);
+        inserted.push_str(what.as_ref());
+        taken = at;
+    }
+    inserted.push_str(&text[taken..]);
+    inserted
+}
+
 /// Names of std that every cell has, and that something else could have: with arguments, and where they are.
 const OF_STD: [(&str, &str, &str); 5] = [
     ("Box", "<u8>", "boxed"),
@@ -287,70 +409,66 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
         };
         if let ast::Item::Use(item) = &item {
             found.extend(item::imports(item).into_iter().filter_map(|import| {
-                let definition = Definition {
-                    facts: import.facts(),
-                    projections: Vec::new(),
-                    version: Version::default(),
-                    source: String::new(),
-                    rest: String::new(),
-                };
                 Some(Found {
+                    definition: Definition::new(import.facts(), Source::default()),
                     names: vec![import.name?],
-                    definition,
                     statement,
+                    statics: Vec::new(),
                 })
             }));
             continue;
         }
         let names = item::names(&item);
-        let text = &code[statement.node_range()];
+        let statics: Vec<usize> = item::statics(item.syntax()).map(|at| statement.offset(at)).collect();
+        let range = statement.node_range();
+        let (start, text) = (range.start, &code[range]);
         if !names.is_empty() {
             owner = Some(found.len());
             let facts = Facts::of(&item);
-            let definition = Definition {
-                source: opened(text, statement, &facts),
-                facts,
-                projections: Vec::new(),
-                version: Version::default(),
-                rest: String::new(),
-            };
             found.push(Found {
                 names,
-                definition,
+                definition: Definition::new(facts.clone(), opened(text, statement, &facts, &statics)),
                 statement,
+                statics,
             });
         } else if let Some(owner) = owner {
-            let definition: &mut Definition = &mut found[owner].definition;
-            definition.projections.extend(Projections::of(&item));
-            definition.rest.push_str(text);
-            definition.rest.push('\n');
+            let owner: &mut Found<'_> = &mut found[owner];
+            owner.definition.projections.extend(Projections::of(&item));
+            if !statics.is_empty() {
+                owner.definition.rest_mentions.extend(item::mentions(item.syntax()));
+            }
+            let rest = &mut owner.definition.rest;
+            rest.statics
+                .extend(statics.iter().map(|at| at - start + rest.text.len()));
+            rest.text.push_str(text);
+            rest.text.push('\n');
+            owner.statics.extend(statics);
         }
     }
     found
 }
 
-/// The text of an item with `pub ` where it is needed in a module.
-fn opened(text: &str, statement: &Statement, facts: &Facts) -> String {
+/// The text of an item with `pub ` where it is needed in a module, and its statics, which are at those offsets of the cell.
+fn opened(text: &str, statement: &Statement, facts: &Facts, statics: &[usize]) -> Source {
     let start = statement.node_range().start;
     let mut opens: Vec<usize> = facts.opens.iter().map(|open| statement.offset(*open) - start).collect();
     opens.sort_unstable();
-    let mut opened = String::with_capacity(text.len() + 4 * opens.len());
-    let mut taken = 0;
-    for open in opens {
-        opened.push_str(&text[taken..open]);
-        opened.push_str("pub ");
-        taken = open;
+    let moved = |at: usize| at + PUB.len() * opens.iter().filter(|open| **open < at).count();
+    Source {
+        text: inserted(text, opens.iter().map(|open| (*open, PUB))),
+        statics: statics.iter().map(|at| moved(at - start)).collect(),
     }
-    opened.push_str(&text[taken..]);
-    opened
 }
 
+const PUB: &str = "pub ";
+
 /// The same, as edits of the cell, within the module of its version.
-fn wrapped(name: &str, definition: &Definition, statement: &Statement) -> Vec<Edit> {
+fn wrapped(name: &str, definition: &Definition, statement: &Statement, symbols: Vec<Edit>) -> Vec<Edit> {
     let range = statement.node_range();
     let mut edits = vec![Edit::insert(range.start, before(name, definition.version))];
+    edits.extend(symbols);
     let opens = definition.facts.opens.iter();
-    edits.extend(opens.map(|open| Edit::insert(statement.offset(*open), "pub ")));
+    edits.extend(opens.map(|open| Edit::insert(statement.offset(*open), PUB)));
     edits.push(Edit::insert(range.end, after(name, definition.version)));
     edits
 }
@@ -686,7 +804,7 @@ mod tests {
         let cell = "struct P(u8, pub u8);";
         let statements = split(cell);
         let found = find(cell, &statements);
-        assert_eq!(found[0].definition.source, "pub struct P(pub u8, pub u8);");
+        assert_eq!(found[0].definition.source.text, "pub struct P(pub u8, pub u8);");
     }
 
     #[test]
@@ -704,6 +822,113 @@ mod tests {
     fn a_cell_without_items_changes_nothing() {
         let plan = Definitions::default().plan("let x = 1; x", &split("let x = 1; x"));
         assert_eq!((plan.edits, plan.suffix), (Vec::new(), String::new()));
+    }
+
+    /// Submits cells one after the other; returns what the compiler gets of each, with symbols in short, and whether its
+    /// library is shared.
+    fn compiled(cells: &[&str]) -> Vec<(String, bool)> {
+        let mut definitions = Definitions::default();
+        let compiled = cells.iter().map(|cell| {
+            let plan = definitions.plan(cell, &split(cell));
+            let text = Rewritten::new(cell, plan.edits).text().to_owned() + &plan.suffix;
+            definitions = plan.then;
+            definitions.statics_are_shared();
+            let short = (0..9).fold(text, |text, number| {
+                let symbol = format!("#[unsafe(export_name = \"{SYMBOL}0_{number}\")]");
+                text.replace(&symbol, &format!("#[{number}]"))
+            });
+            (short, plan.shares)
+        });
+        compiled.collect()
+    }
+
+    #[test]
+    fn a_static_has_a_symbol_from_the_cell_on_that_defines_it() {
+        let shared = |text: &str| (text.to_owned(), true);
+        assert_eq!(compiled(&["static S: u8 = 1;"]), [shared("#[0] static S: u8 = 1;")]);
+        assert_eq!(
+            compiled(&["fn f() -> u8 { static A: u8 = 1; static B: u8 = 2; A + B }"]),
+            [shared(
+                "fn f() -> u8 { #[0] static A: u8 = 1; #[1] static B: u8 = 2; A + B }"
+            )]
+        );
+        assert_eq!(
+            compiled(&["struct F;\nimpl F {\n    fn f() {\n        /// Text.\n        static A: u8 = 1;\n    }\n}"]),
+            [shared(
+                "struct F;\nimpl F {\n    fn f() {\n        #[0] /// Text.\n        static A: u8 = 1;\n    }\n}"
+            )]
+        );
+        let again = compiled(&["static S: u8 = 1;", "S", "static S: u8 = 1;"]);
+        assert_eq!(again[1..], [("S".to_owned(), false), shared("#[1] static S: u8 = 1;")]);
+    }
+
+    #[test]
+    fn a_static_of_a_changed_type_is_another_one() {
+        let cells = [
+            "struct T(u8);",
+            "static S: T = T(1);",
+            "static OTHER: u8 = 1;",
+            "struct T(u16);",
+        ];
+        let (text, shares) = compiled(&cells).pop().unwrap();
+        assert!(shares && text.ends_with("\n#[2] pub static S: T = T(1);\n"), "{text}");
+        assert!(!text.contains("OTHER"), "{text}");
+        let cells = [
+            "struct T(u8);",
+            "struct A;\nimpl A { fn f(&self) -> &T { static S: T = T(1); &S } }",
+            "struct T(u16);",
+        ];
+        // The type keeps its path, for it has nothing of the other in it.
+        let (text, _) = compiled(&cells).pop().unwrap();
+        assert!(text.contains("#[1] static S: T"), "{text}");
+    }
+
+    #[test]
+    fn statics_begin_anew_when_their_types_may_be_others() {
+        let mut definitions = Definitions::default();
+        for cell in ["static S: other::T = other::T;", "struct A;"] {
+            definitions = definitions.plan(cell, &split(cell)).then;
+        }
+        definitions.begin_statics_anew();
+        let plan = definitions.plan("1", &split("1"));
+        assert!(
+            plan.shares && plan.suffix.contains("crabtree_static_0_1\")] pub static S"),
+            "{}",
+            plan.suffix
+        );
+        let mut definitions = plan.then;
+        let without_code = definitions.plan("1", &split("1"));
+        assert_eq!((without_code.suffix, without_code.shares), (String::new(), true));
+        definitions.statics_are_shared();
+        assert!(!definitions.plan("1", &split("1")).shares);
+    }
+
+    #[test]
+    fn statics_that_are_told_where_to_be_are_left_alone() {
+        for cell in [
+            "#[unsafe(no_mangle)] static S: u8 = 1;",
+            "#[unsafe(link_section = \"x\")] static S: u8 = 1;",
+            "unsafe extern \"C\" { safe static S: u8; }",
+            "let f = || { static S: u8 = 1; S };",
+            "struct A; macro_rules! m { () => { static S: u8 = 1; } }",
+        ] {
+            assert_eq!(compiled(&[cell]), [(cell.to_owned(), false)]);
+        }
+    }
+
+    #[test]
+    fn no_library_with_symbols_of_its_author_is_shared() {
+        let shares = |cells: &[&str]| {
+            compiled(cells)
+                .into_iter()
+                .map(|(_, shares)| shares)
+                .collect::<Vec<_>>()
+        };
+        let export = "#[unsafe(no_mangle)] extern \"C\" fn f() {}";
+        assert_eq!(
+            shares(&["static S: u8 = 1;", export, "static T: u8 = 1;"]),
+            [true, false, false]
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ use runtime::kino::Bundle;
 use runtime::{Pid, io as process_io, process, supervisor};
 use tokio::sync::{Notify, oneshot};
 
-use crate::code::CellCode;
+use crate::code::{self, CellCode};
 use crate::evaluator::{self, CellThread, Evaluator};
 use capture::Capture;
 use comms::Comms;
@@ -98,6 +98,8 @@ enum Streams {
 struct State {
     /// The cell that began last.
     cell: Option<u64>,
+    /// Whether libraries of later cells are to find the symbols of its own.
+    shares: bool,
     /// Its device.
     device: Option<Pid>,
     /// Cells that are to be interrupted.
@@ -241,8 +243,11 @@ impl Host {
 
     /// The code of a cell begins: that at `address`, and the future whose type has that name, are part of it.
     pub(crate) fn code_begins(&'static self, cell: u64, address: usize, future: &'static str) {
-        if let Streams::Process { code, .. } = &Host::main().streams {
-            code.belongs_to(address, future, cell);
+        if let Streams::Process { code: cells, .. } = &Host::main().streams {
+            cells.belongs_to(address, future, cell);
+            if self.state().shares {
+                code::share(address);
+            }
         }
         if let Streams::Process { stdin, .. } = &self.streams {
             stdin.begin(cell);
@@ -373,7 +378,11 @@ impl Host {
 
     fn obey(&'static self, order: ToHost) {
         match order {
-            ToHost::Begin { cell, notebook_cell } => self.begin(cell, notebook_cell),
+            ToHost::Begin {
+                cell,
+                notebook_cell,
+                shares,
+            } => self.begin(cell, notebook_cell, shares),
             ToHost::End { cell } => {
                 let hurry = self.pace.hurry();
                 match &self.streams {
@@ -423,11 +432,12 @@ impl Host {
         runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
 
-    fn begin(&'static self, cell: u64, notebook_cell: Option<String>) {
+    fn begin(&'static self, cell: u64, notebook_cell: Option<String>, shares: bool) {
         let device = process_io::device(Arc::new(CellDevice::of(self, cell, notebook_cell.clone())));
         let replaced = self.evaluator.begin(device);
         let mut state = self.state();
         state.cell = Some(cell);
+        state.shares = shares;
         let before = state.device.replace(device);
         state.interrupted.retain(|&other| other >= cell);
         let children = notebook_cell.and_then(|cell| state.children.remove(&cell));
