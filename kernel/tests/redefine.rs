@@ -103,6 +103,98 @@ async fn traits_functions_and_impls_can_be_redefined_in_turn() {
 }
 
 #[test]
+fn whatever_has_a_changed_type_in_it_is_lost_and_what_only_keeps_a_value_of_it_goes_on_with_the_old_one() {
+    in_session(async |kernel| {
+        kernel
+            .run(
+                "#[derive(Debug, Clone)] struct Inner { n: i32 }
+                impl Speak for Inner { fn speak(&self) -> i32 { self.n } }
+                #[derive(Debug, Clone)] struct Outer { inner: Option<Box<Inner>> }
+                #[derive(Debug, Clone)] enum Choice { One(Outer), Other }
+                #[derive(Debug, Clone)] struct Pair<T>(T, T);
+                type Many = std::collections::BTreeMap<u8, Inner>;
+                #[derive(Debug)] struct ByAlias(Many);
+                #[derive(Debug, Clone)] struct Apart(u8);
+                trait Speak { fn speak(&self) -> i32; }
+                fn inner() -> Inner { Inner { n: 41 } }",
+            )
+            .await;
+        let lets = "let plain = inner(); let nested = Outer { inner: Some(Box::new(inner())) };
+            let choice = Choice::One(nested.clone()); let none = Choice::Other;
+            let vector = vec![inner()]; let array = [inner(), inner()]; let tuple = (1_u8, inner());
+            let generic = Pair(inner(), inner()); let alias: Many = Many::from([(1, inner())]);
+            let by_alias = ByAlias(Many::new()); let shared = std::sync::Arc::new(std::sync::Mutex::new(inner()));
+            let taker: Box<dyn Fn(&Inner) -> i32 + Send> = Box::new(|inner| inner.n);
+            let pointer: fn() -> Inner = inner; let (sender, _receiver) = std::sync::mpsc::channel::<Inner>();
+            let server = agent::start(inner).await?;
+            let captured = inner(); let closure: Box<dyn Fn() -> i32 + Send> = Box::new(move || (&captured).n + 1);
+            let speaker: Box<dyn Speak + Send> = Box::new(inner()); let number = 7; let apart = Apart(8);
+            let other_generic = Pair(Apart(1), Apart(2)); let pid = Pid::from(&server);";
+        kernel.run(lets).await;
+        let cell = kernel
+            .run(
+                "#[derive(Debug, Clone)] struct Inner { n: String, more: [u64; 8] }
+                impl Speak for Inner { fn speak(&self) -> i32 { 0 } }
+                fn inner() -> Inner { Inner { n: String::new(), more: [1; 8] } }
+                ()",
+            )
+            .await;
+        let notes = cell.stream("stderr");
+        let mut lost: Vec<&str> = notes
+            .lines()
+            .filter_map(|line| line.split("variable ").nth(1)?.split(' ').next())
+            .collect();
+        lost.sort_unstable();
+        let expected = [
+            "_receiver",
+            "alias",
+            "array",
+            "by_alias",
+            "choice",
+            "generic",
+            "nested",
+            "none",
+            "plain",
+            "pointer",
+            "sender",
+            "server",
+            "shared",
+            "taker",
+            "tuple",
+            "vector",
+        ];
+        assert_eq!(lost, expected, "{notes}");
+        let kept = "(closure(), speaker.speak(), number, apart.clone(), other_generic.clone(), process::is_alive(pid))";
+        assert_eq!(
+            kernel.value(kept).await,
+            "(42, 41, 7, Apart(8), Pair(Apart(1), Apart(2)), true)"
+        );
+        // A generic type, an alias and a constant are changed as well.
+        kernel
+            .run("const WIDTH: usize = 2; struct Wide([u8; WIDTH]); let wide = Wide([1, 2]); type Id = u32; struct User { id: Id } let user = User { id: 5 };")
+            .await;
+        for (change, lost) in [
+            ("#[derive(Debug, Clone)] struct Pair<T>(T, u8, T);", "other_generic"),
+            ("const WIDTH: usize = 64;", "wide"),
+            ("type Id = String;", "user"),
+            (
+                "trait Speak { fn shout(&self) -> String { String::new() } fn speak(&self) -> i32; }",
+                "speaker",
+            ),
+        ] {
+            // Without a statement, nothing runs that could lose a variable.
+            let notes = kernel.run(&format!("{change} ()")).await.stream("stderr");
+            assert!(
+                notes.contains(&format!("variable {lost} was redefined")),
+                "{change}: {notes}"
+            );
+        }
+        assert_eq!(kernel.value("(closure(), number, apart)").await, "(42, 7, Apart(8))");
+        kernel.run("process::exit(pid, ExitReason::Kill);").await;
+    });
+}
+
+#[test]
 fn a_message_with_a_changed_type_somewhere_in_it_does_not_match_in_an_older_process() {
     in_session(async |kernel| {
         kernel

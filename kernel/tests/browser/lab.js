@@ -114,11 +114,17 @@ class Notebook {
     await this.noErrors();
   }
 
-  /// Adds a cell at the end and runs it; gives its id.
+  /// Adds a cell at the end and runs it; gives its id. It must succeed.
   async run(source) {
+    const id = await this.execute(source);
+    await this.noErrors();
+    return id;
+  }
+
+  /// The same, but it may fail.
+  async execute(source) {
     const id = await this.start(source);
     await this.page.evaluate(() => globalThis.running);
-    await this.noErrors();
     return id;
   }
 
@@ -133,6 +139,12 @@ class Notebook {
       globalThis.running = jupyterapp.commands.execute('notebook:run-cell').then(() => {});
       return id;
     }, source);
+  }
+
+  /// Takes a command of a menu, as a reader does.
+  async choose(menu, command) {
+    await this.page.click(`.lm-MenuBar-itemLabel:text-is("${menu}")`);
+    await this.page.click(`.lm-Menu-item[data-command="${command}"]`);
   }
 
   async noErrors() {

@@ -2,6 +2,7 @@
 // A notebook in JupyterLab.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { Notebook, browse, checkPicture, serve } = require('./lab');
@@ -150,6 +151,41 @@ test('a page that is loaded again shows what was there', async () => {
   assert.equal(await name.inputValue(), 'Ada');
   const alive = await notebook.run('process::is_alive(sup.pid())');
   assert.match(await notebook.text(alive), /true/);
+});
+
+test('the kernel is restarted from the menu, and begins anew', async () => {
+  const hostOf = async () => Number(await notebook.text(await notebook.run('std::process::id()')));
+  const isAlive = pid => {
+    // A zombie has ended.
+    try {
+      return !/State:\tZ/.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  };
+  await notebook.run('let kept = 5; process::register(spawn(process::sleep(secs(3600))), "worker")?;');
+  const before = await hostOf();
+  assert.ok(isAlive(before));
+  const restarted = page.evaluate(() => new Promise(resolve => {
+    const { sessionContext } = jupyterapp.shell.currentWidget;
+    sessionContext.statusChanged.connect(function seen(_, status) {
+      if (status !== 'restarting' && status !== 'autorestarting') return;
+      sessionContext.statusChanged.disconnect(seen);
+      resolve();
+    });
+  }));
+  await notebook.choose('Kernel', 'kernelmenu:restart');
+  await page.click('.jp-Dialog button.jp-mod-warn');
+  await restarted;
+  assert.notEqual(await hostOf(), before);
+  const worker = await notebook.run('process::whereis("worker")');
+  assert.match(await notebook.text(worker), /None/);
+  const gone = await notebook.execute('kept + 1');
+  assert.match(await notebook.text(gone), /cannot find value `kept`/);
+  await notebook.command('notebook:delete-cell');
+  while (isAlive(before)) await new Promise(resolve => setTimeout(resolve, 10));
+  const again = await notebook.run('let kept = 41; kept + 1');
+  assert.match(await notebook.text(again), /42/);
 });
 
 test('nothing went wrong in the page', () => assert.deepEqual(page.errors, []));
