@@ -85,6 +85,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         needs_types |= ast::LetStmt::can_cast(statement.node.kind());
         edits.extend(own_error_prints(statement));
         edits.extend(checks::checks(statement));
+        edits.extend(variants_in_patterns(statement));
     }
     let tests = TestFunctions::of(&statements);
     let suffix = tests.suffix();
@@ -239,6 +240,33 @@ fn gives_nothing(node: &SyntaxNode) -> bool {
     }
 }
 
+/// Makes a unit variant in the pattern of a `let`, as in `let (name, None) = …`, differ from a variable, for which evcxr
+/// would take it. A name in mixed case is one; of constants and of one-letter variables it could be either.
+fn variants_in_patterns(statement: &Statement) -> Vec<Edit> {
+    let found = ast::LetStmt::cast(statement.node.clone());
+    // What always fits is a variable, however it is written.
+    let may_fail = found.as_ref().is_some_and(|found| found.let_else().is_some());
+    let pattern = found.and_then(|found| found.pat());
+    let pattern = pattern.filter(|pattern| may_fail || !matches!(pattern, ast::Pat::IdentPat(_)));
+    let names = pattern.iter().flat_map(|pattern| pattern.syntax().descendants());
+    names
+        .filter_map(ast::IdentPat::cast)
+        .filter(|name| {
+            let text = name.syntax().text().to_string();
+            let is_field = name
+                .syntax()
+                .parent()
+                .is_some_and(|parent| ast::RecordPatField::can_cast(parent.kind()));
+            // `mut`, `ref` and `@` say that it is a variable, and begin with or contain something else.
+            !is_field
+                && text.starts_with(char::is_uppercase)
+                && text.contains(char::is_lowercase)
+                && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
+        .map(|name| Edit::insert(statement.offset(name.syntax().text_range().end()), " {}"))
+        .collect()
+}
+
 /// Makes a cell's own `eprintln!("{:?}", error)` differ from evcxr's, by a trailing comma.
 fn own_error_prints(statement: &Statement) -> Vec<Edit> {
     let calls = statement.node.descendants().filter_map(ast::MacroCall::cast);
@@ -299,6 +327,27 @@ mod tests {
             "for i in 0..3 { crabtree::__cell::check(); f(i) };",
         );
         check("println!(\"a\")", "println!(\"a\");");
+    }
+
+    #[test]
+    fn a_variant_in_a_pattern_is_no_variable() {
+        check(
+            "let [(pid, None)] = f() else { return };",
+            "let [(pid, None {})] = f() else { return };",
+        );
+        check("let Ok(Other | Another) = f();", "let Ok(Other {} | Another {}) = f();");
+        check("let None = f() else { return };", "let None {} = f() else { return };");
+        for code in [
+            "let Odd = 5;",
+            "let (a, X, MAX) = f();",
+            "let Some(mut Odd) = f();",
+            "let Named { x: ref Odd } = f();",
+            "let Point { x, .. } = f();",
+            "let Whole @ (a, b) = f();",
+            "let (Ordering::Less, self::None) = f();",
+        ] {
+            check(code, code);
+        }
     }
 
     #[test]
