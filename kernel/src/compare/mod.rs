@@ -365,6 +365,15 @@ mod tests {
     }
 
     #[test]
+    fn a_widget_is_the_same_for_those_who_cannot_use_it() {
+        let shown = |data: Value| json!([{"output_type": "display_data", "metadata": {}, "data": data}]);
+        let widget =
+            json!({"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/html": "<p>Button</p>"});
+        let page = json!({"text/html": "<p>Button</p>"});
+        assert!(told(&[], shown(widget), shown(page)).is_empty());
+    }
+
+    #[test]
     fn an_error_that_is_another_or_is_missing_is_a_difference() {
         let error =
             |evalue: &str| json!([{"output_type": "error", "ename": "Panic", "evalue": evalue, "traceback": [evalue]}]);

@@ -150,6 +150,8 @@ fn words(mime: &str, data: &Value, bundle: &Value) -> Option<String> {
         // The same picture as an image.
         "text/html" if bundle["image/svg+xml"] != Value::Null => None,
         "text/html" => Some(markup(&joined(data))),
+        // A widget, of which clients that show none get the other form only.
+        "application/vnd.jupyter.widget-view+json" if bundle["text/html"] != Value::Null => None,
         _ if mime.starts_with("text/") => Some(plain(&joined(data))),
         // That it is there must do.
         _ => Some(String::from("…")),
