@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Control, Kernel, Shell, execute_content, in_session};
+use common::{Control, Kernel, Message, Shell, execute_content, in_session};
 use serde_json::json;
 
 #[test]
@@ -84,12 +84,15 @@ fn an_interrupt_ends_a_cell_that_waits_for_its_user() {
         for code in [
             "io::gets(io::STDIO, \"? \").await?;",
             "loop { let mut line = String::new(); std::io::stdin().read_line(&mut line).unwrap(); }",
+            "std::io::read_to_string(std::io::stdin())?",
         ] {
             let cell = kernel.send_code(code).await;
             let asked = kernel.reply(common::Stdin).await;
             assert!(asked.is("input_request"), "{asked:?}");
             kernel.ask(Control, "interrupt_request", json!({})).await;
-            assert_eq!(kernel.finish(cell).await.error().0, "KeyboardInterrupt", "{code}");
+            let cell = kernel.finish(cell).await;
+            assert_eq!(cell.error().0, "KeyboardInterrupt", "{code}");
+            assert_eq!(cell.of_type("execute_result").count(), 0, "{code}");
             // A front end may send its answer after all.
             kernel
                 .send(common::Stdin, "input_reply", json!({"value": "late"}))
@@ -141,6 +144,37 @@ fn a_process_that_asks_between_cells_learns_why_it_cannot() {
             "{told:?}"
         );
     });
+}
+
+/// In a session of its own, for the thread stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_reads_on_between_cells_takes_nothing_from_the_session() {
+    let mut kernel = Kernel::start().await;
+    kernel
+        .run(
+            "std::thread::spawn(|| loop {
+                let mut line = String::new();
+                std::io::stdin().read_line(&mut line).unwrap();
+                if line == \"last\\n\" { println!(\"heard\"); break }
+            });",
+        )
+        .await;
+    // A cell may be over before anybody looks whether somebody reads.
+    let quiet = |n: u32| {
+        let mut content = execute_content(&format!("{n} + 1"));
+        content["allow_stdin"] = json!(false);
+        content
+    };
+    for n in 0..4 {
+        let request = kernel.send(Shell, "execute_request", quiet(n)).await;
+        assert_eq!(kernel.finish(request).await.value(), (n + 1).to_string());
+    }
+    let cell = kernel.send_code("receive! { \"never\" => () }").await;
+    kernel.type_line(&cell, "last").await;
+    let heard = |message: &Message| message.is("stream") && message.content["text"] == "heard\n";
+    kernel.published("what the thread says", heard).await;
+    kernel.ask(Control, "interrupt_request", json!({})).await;
+    assert_eq!(kernel.finish(cell).await.error().0, "KeyboardInterrupt");
 }
 
 #[tokio::test(flavor = "multi_thread")]

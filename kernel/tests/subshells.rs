@@ -218,6 +218,32 @@ fn everything_else_is_answered_in_a_busy_subshell() {
 }
 
 #[test]
+fn a_cell_of_a_subshell_reads_standard_input_whatever_the_main_shell_does() {
+    const READ: &str = "let mut line = String::new(); std::io::stdin().read_line(&mut line)?; line";
+    in_session(async |kernel| {
+        let subshell = create(kernel).await;
+        let cell = begin(kernel, &subshell, READ).await;
+        kernel.type_line(&cell, "beside").await;
+        assert_eq!(kernel.finish(cell).await.value(), "\"beside\\n\"");
+        assert_eq!(kernel.value("1 + 1").await, "2");
+
+        let main = busy(kernel, "receive! { \"never\" => () }").await;
+        let cell = begin(kernel, &subshell, READ).await;
+        kernel.type_line(&cell, "meanwhile").await;
+        assert_eq!(kernel.finish(cell).await.value(), "\"meanwhile\\n\"");
+        let cell = begin(kernel, &subshell, READ).await;
+        let asked = kernel.reply(common::Stdin).await;
+        assert!(asked.is("input_request") && asked.belongs_to(&cell), "{asked:?}");
+        kernel.ask(Control, "interrupt_request", json!({})).await;
+        let (main, cell) = kernel.finish_both(main, cell).await;
+        let both = (main.error().0, cell.error().0);
+        assert_eq!(both, ("KeyboardInterrupt", "KeyboardInterrupt"));
+        assert_eq!(kernel.value("2 + 2").await, "4");
+        delete(kernel, &subshell).await;
+    });
+}
+
+#[test]
 fn an_interrupt_ends_the_cells_of_all_shells_and_their_processes_and_variables_live_on() {
     in_session(async |kernel| {
         kernel.run("let kept = 1;").await;

@@ -8,6 +8,7 @@
 //! - [`Engine`]: the handle; a thread owns the session and runs one cell after the other.
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
 //! - [`subshell`]: sessions beside the main one, in the same host.
+//! - [`host`](mod@host): this program where evcxr starts it.
 //! - [`environment`]: what the tools under evcxr are told at the start.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
@@ -24,6 +25,7 @@ mod environment;
 mod event;
 #[cfg(test)]
 mod fuzz;
+mod host;
 mod interrupt;
 mod link;
 mod local;
@@ -532,5 +534,6 @@ impl Worker {
 /// wrapper around rustc. In those cases it does not return.
 pub(crate) fn host_hook() {
     subshell::hook();
+    host::hook();
     evcxr::runtime_hook();
 }

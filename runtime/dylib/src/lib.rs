@@ -32,5 +32,5 @@ pub mod __cell {
     pub use ::runtime;
     pub use ::tokio;
 
-    pub use crate::host::subshell::protocol;
+    pub use crate::host::commands::protocol;
 }

@@ -13,6 +13,7 @@ use std::future::IntoFuture;
 use runtime::__private::{readable, short_type_name};
 use runtime::kino::{Bundle, Render};
 
+use crate::evaluator::check;
 use crate::host::Host;
 
 /// Values without a method `evcxr_display`.
@@ -140,5 +141,7 @@ fn text(text: String) {
 }
 
 fn send(bundle: Bundle) {
+    // The value of an interrupted cell may come of the interrupt.
+    check();
     Host::get().result(bundle);
 }

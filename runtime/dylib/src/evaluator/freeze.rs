@@ -58,6 +58,11 @@ mod linux {
             ThreadId(unsafe { libc::gettid() })
         }
 
+        /// Whether this is its number.
+        pub(crate) fn is(&self, thread: libc::pid_t) -> bool {
+            self.0 == thread
+        }
+
         /// Where the thread waits, if it does, in a call that it can be frozen in.
         pub(crate) fn place(&self) -> Option<Place> {
             let text = std::fs::read_to_string(format!("/proc/self/task/{}/syscall", self.0)).ok()?;
@@ -182,6 +187,11 @@ mod other {
     impl ThreadId {
         pub(crate) fn current() -> ThreadId {
             ThreadId
+        }
+
+        #[cfg(target_os = "linux")]
+        pub(crate) fn is(&self, _: libc::pid_t) -> bool {
+            false
         }
 
         pub(crate) fn place(&self) -> Option<Place> {

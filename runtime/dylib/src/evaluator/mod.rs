@@ -33,13 +33,12 @@ pub(crate) use thread::CellThread;
 pub struct Runtime;
 
 impl Runtime {
-    /// Connects to the kernel, if that has not happened yet.
+    /// What runs all cells; it is there before them.
     ///
     /// # Errors
     ///
-    /// If the kernel cannot be reached.
+    /// None: evcxr expects that there may be.
     pub fn new() -> std::io::Result<Runtime> {
-        Host::start()?;
         Ok(Runtime)
     }
 
@@ -81,7 +80,7 @@ fn evaluate(future: CellFuture<'_>, address: usize, name: &'static str) {
     let cell = host.running_cell();
     host.code_begins(cell, address, name);
     let ended = host.cells().run(cell, || run(host, cell, future));
-    host.code_ended();
+    host.code_ended(cell);
     let (end, unwinding) = ended.unwrap_or_else(|| {
         host.evaluator().take_back();
         (CellEnd::Abandoned, Some(Box::new("the cell was left behind")))
@@ -154,6 +153,8 @@ async fn drive(host: &'static Host, cell: u64, future: Pin<&mut (dyn Future<Outp
     };
     match ended {
         None => (CellEnd::Interrupted, Some(Box::new("interrupted"))),
+        // What it gives may come of the interrupt: a read finds the end of the input.
+        Some(Ok(Ok(_))) if host.is_interrupted(cell) => (CellEnd::Interrupted, Some(Box::new("interrupted"))),
         Some(Ok(Ok(true))) => (take_failure(), None),
         Some(Ok(Ok(false))) => (CellEnd::Done, None),
         Some(Ok(Err(reason))) => {

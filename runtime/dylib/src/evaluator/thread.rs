@@ -85,6 +85,12 @@ impl CellThread {
         }
     }
 
+    /// Whether it is that thread of the process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_on(&self, thread: libc::pid_t) -> bool {
+        self.state().thread.as_ref().is_some_and(|own| own.id.is(thread))
+    }
+
     fn runs(&self, cell: u64) -> bool {
         self.state()
             .running

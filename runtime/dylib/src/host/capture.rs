@@ -47,7 +47,6 @@ impl Capture {
         let real = File::from(duplicate(libc::STDOUT_FILENO)?);
         replace(libc::STDOUT_FILENO, printed.as_raw_fd())?;
         replace(libc::STDERR_FILENO, stderr.as_raw_fd())?;
-        default_signals();
         Ok(Capture {
             ends: Mutex::new(Some(Ends { pipe, real })),
             passed: Mutex::default(),
@@ -149,7 +148,7 @@ pub(super) fn replace(fd: RawFd, source: RawFd) -> io::Result<()> {
 }
 
 /// Writes past std's buffers.
-fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of a live slice.
         let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
@@ -164,13 +163,4 @@ fn write_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Lets faults kill this process by their own signals. evcxr handles them by printing a backtrace
-/// and aborting, which hides from the kernel what happened.
-fn default_signals() {
-    for signal in [libc::SIGSEGV, libc::SIGILL, libc::SIGBUS] {
-        // SAFETY: the default action is always a valid one.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
 }

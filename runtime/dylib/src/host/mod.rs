@@ -1,9 +1,10 @@
 //! The host's side of the link: one connection to the kernel per host process.
 //!
-//! It is made when the first cell runs. From then on a thread obeys the kernel's messages, and
+//! It is made before the first cell runs. From then on a thread obeys the kernel's messages, and
 //! everything that cells and processes show goes out through [`Host::send`], in the order of the calls.
 
 mod capture;
+pub(crate) mod commands;
 mod comms;
 mod contents;
 mod device;
@@ -19,7 +20,6 @@ pub(crate) mod subshell;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -109,18 +109,14 @@ struct State {
 }
 
 impl Host {
-    /// Connects to the kernel, once.
-    pub(crate) fn start() -> io::Result<()> {
-        // The thread that evcxr calls is the only one that gets here, so nothing is made twice.
-        if HOST.get().is_some() {
-            return Ok(());
-        }
+    /// Connects to the kernel. To be called once, before there are cells.
+    fn start() -> io::Result<()> {
         let path = std::env::var_os(LINK_ENV).ok_or_else(|| {
             let text = format!("{LINK_ENV} is not set: this library runs inside a Crabtree kernel only");
             io::Error::new(io::ErrorKind::NotFound, text)
         })?;
         want_backtraces();
-        let (host, link, commands) = Host::connect(Path::new(&path))?;
+        let (host, link) = Host::connect(Path::new(&path))?;
         let host = HOST.get_or_init(|| host);
         if let Streams::Process {
             capture, stdin, code, ..
@@ -128,10 +124,10 @@ impl Host {
         {
             name_code_by(code);
             capture.start(|text| host.captured(text), |line| host.is_for_subshell(line))?;
-            stdin.start(host, commands)?;
+            stdin.start()?;
         }
         host.listen(link)?;
-        // The thread that evcxr calls is here for as long as the process.
+        // The thread that does what evcxr says is here for as long as the process.
         std::mem::forget(OwnThread::begin());
         Ok(())
     }
@@ -175,6 +171,14 @@ impl Host {
         }
     }
 
+    /// The standard input of all shells.
+    fn stdin() -> &'static Stdin {
+        match &Host::main().streams {
+            Streams::Process { stdin, .. } => stdin,
+            Streams::Subshell { .. } => unreachable!("the main shell has the streams of the process"),
+        }
+    }
+
     /// The way in for libraries.
     fn entrance() -> &'static Entrance {
         match &Host::main().streams {
@@ -183,15 +187,15 @@ impl Host {
         }
     }
 
-    /// The host, its connection, and evcxr's commands.
-    fn connect(path: &Path) -> io::Result<(Host, UnixStream, File)> {
+    /// The host and its connection.
+    fn connect(path: &Path) -> io::Result<(Host, UnixStream)> {
         let pid = std::process::id();
         let mut link = UnixStream::connect(path)?;
         frame::write(&mut link, &Opening::Link { pid })?;
         let mut stderr = UnixStream::connect(path)?;
         frame::write(&mut stderr, &Opening::Stderr { pid })?;
         let capture = Capture::new(stderr)?;
-        let (stdin, commands) = Stdin::replace()?;
+        let stdin = Stdin::replace()?;
 
         let reader = link.try_clone()?;
         let streams = Streams::Process {
@@ -201,7 +205,7 @@ impl Host {
             entrance: Entrance::default(),
             code: CellCode::default(),
         };
-        Ok((Host::new(link, streams), reader, commands))
+        Ok((Host::new(link, streams), reader))
     }
 
     fn new(link: UnixStream, streams: Streams) -> Host {
@@ -249,9 +253,7 @@ impl Host {
                 code::share(address);
             }
         }
-        if let Streams::Process { stdin, .. } = &self.streams {
-            stdin.begin(cell);
-        }
+        Host::stdin().begin(self, cell);
         self.has_entered();
     }
 
@@ -266,10 +268,8 @@ impl Host {
     }
 
     /// The code of a cell has ended.
-    pub(crate) fn code_ended(&self) {
-        if let Streams::Process { stdin, .. } = &self.streams {
-            stdin.end();
-        }
+    pub(crate) fn code_ended(&self, cell: u64) {
+        Host::stdin().end(cell);
     }
 
     /// Has the user type a line.
@@ -423,9 +423,7 @@ impl Host {
         self.state().interrupted.insert(cell);
         self.interrupt.notify_waiters();
         // One who waits for the user holds the lock of standard input, and must not be left behind with it.
-        if let Streams::Process { stdin, .. } = &self.streams {
-            stdin.end_input();
-        }
+        Host::stdin().end_input(cell);
         self.interrupted.store(cell, Ordering::Relaxed);
         evaluator::interrupt();
         self.pace.look_again();
