@@ -20,7 +20,7 @@ mod cache;
 mod eval;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eval::{CellError, CellId, Engine, EngineOptions, Event, Outcome, StreamName};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -247,33 +247,40 @@ async fn an_exit_signal_replaces_the_evaluator_and_keeps_the_variables() {
     notebook.close().await;
 }
 
+/// The best of three tries counts: the machine may do other things.
 #[tokio::test]
-async fn an_interrupt_stops_the_compiler() {
+async fn an_interrupt_stops_the_compiler_within_a_second() {
     let mut notebook = Notebook::open();
     notebook.ok("let kept = 1;").await;
     // rustc reads a pipe that nobody writes to.
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let code = format!("const TEXT: &str = include_str!({:?}); TEXT.len()", pipe);
-    let compiling = notebook.engine.execute(CellId(101), None, 3, code);
-    let interrupting = async {
-        // It opens as soon as rustc reads.
-        let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
-        let _end = open.await.unwrap().unwrap();
-        notebook.engine.interrupt();
-    };
-    let (outcome, ()) = tokio::join!(compiling, interrupting);
-    assert!(
-        matches!(&outcome, Outcome::Error(error) if error.ename == "KeyboardInterrupt"),
-        "{outcome:?}"
-    );
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let code = format!("const TEXT: &str = include_str!({pipe:?}); TEXT.len()");
+    let mut took = Vec::new();
+    for cell in 101..104 {
+        let compiling = notebook.engine.execute(CellId(cell), None, 3, code.clone());
+        let ending = async { (compiling.await, Instant::now()) };
+        let interrupting = async {
+            let pipe = pipe.clone();
+            // It opens as soon as rustc reads.
+            let open = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(pipe));
+            let _end = open.await.unwrap().unwrap();
+            notebook.engine.interrupt();
+            Instant::now()
+        };
+        let ((outcome, ended), interrupted) = tokio::join!(ending, interrupting);
+        assert!(
+            matches!(&outcome, Outcome::Error(error) if error.ename == "KeyboardInterrupt"),
+            "{outcome:?}"
+        );
+        took.push(ended - interrupted);
+        if took.last() < Some(&Duration::from_secs(1)) {
+            break;
+        }
+    }
+    assert!(took.last() < Some(&Duration::from_secs(1)), "it took {took:?}");
     assert_eq!(notebook.ok("kept").await.result().as_deref(), Some("1"));
     notebook.close().await;
 }

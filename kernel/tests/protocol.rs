@@ -134,6 +134,62 @@ fn what_is_not_signed_with_the_key_is_dropped_and_the_kernel_goes_on() {
     });
 }
 
+/// Waits for a line that begins like this.
+async fn says(told: &mut common::Told, text: &str) {
+    let said = async { while !told.next_line().await.unwrap().unwrap().starts_with(text) {} };
+    common::patiently(text, said).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_is_told_on_standard_error() {
+    let (mut kernel, mut told) = Kernel::start_heard().await;
+    let forged = Message::request("shutdown_request", json!({"restart": false}));
+    let [
+        not_text,
+        content_not_text,
+        deep,
+        truncated_json,
+        no_header,
+        _,
+        giant,
+        many,
+        truncated,
+        nothing,
+    ] = kernel.nonsense().try_into().unwrap();
+    for (frames, why) in [
+        (
+            common::wire::encode(&forged, "s", "another key"),
+            "its signature is not that of the connection file's key",
+        ),
+        (not_text, "its header cannot be read: "),
+        (content_not_text, "its content cannot be read: invalid unicode"),
+        (deep, "its content cannot be read: recursion limit"),
+        (truncated_json, "its content cannot be read: EOF"),
+        (no_header, "its header cannot be read: missing field"),
+        (giant, "five frames must follow <IDS|MSG>, not 1"),
+        (many, "its signature is not that"),
+        (truncated, "five frames must follow <IDS|MSG>, not 3"),
+        (nothing, "it has no <IDS|MSG> frame"),
+    ] {
+        kernel.send_frames(Shell, frames).await;
+        says(
+            &mut told,
+            &format!("crabtree: a message on the shell socket is dropped: {why}"),
+        )
+        .await;
+    }
+    for channel in [Shell, Control] {
+        let request = kernel.send(channel, "party\nrequest", json!({})).await;
+        assert!(kernel.bracket(&request).await.is_empty());
+        says(
+            &mut told,
+            r#"crabtree: a message is dropped: this kernel does not know its type, "party\nrequest""#,
+        )
+        .await;
+    }
+    kernel.ask(Shell, "kernel_info_request", json!({})).await;
+}
+
 #[test]
 fn heartbeats_come_back_as_they_were_sent() {
     in_session(async |kernel| {

@@ -198,14 +198,14 @@ impl Server {
         };
         match reply {
             Some(reply) => self.socket(channel).reply(&message, reply).await,
-            None if message.msg_type().ends_with("_request") => {
+            // They have no replies.
+            None if message.msg_type().starts_with("comm_") => {}
+            None => {
                 eprintln!(
-                    "crabtree: a {} is not answered: this kernel does not know it",
+                    "crabtree: a message is dropped: this kernel does not know its type, {:?}",
                     message.msg_type()
                 );
             }
-            // Comm messages have no replies.
-            None => {}
         }
         self.publish(&message, Status::idle());
         Then::Continue

@@ -15,7 +15,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 use zeromq::util::PeerIdentity;
 use zeromq::{DealerSocket, ReqSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket, ZmqMessage};
 
@@ -81,6 +82,9 @@ pub struct Kernel {
     _directory: tempfile::TempDir,
 }
 
+/// What a kernel says on standard error.
+pub type Told = Lines<BufReader<ChildStderr>>;
+
 /// What executing a cell came to.
 #[derive(Debug)]
 pub struct Execution {
@@ -96,8 +100,19 @@ impl Kernel {
         Kernel::start_with(&[], &[]).await
     }
 
+    /// Starts a kernel; returns also what it says on standard error.
+    pub async fn start_heard() -> (Kernel, Told) {
+        let mut kernel = Kernel::launch(&[], &[], Stdio::piped()).await;
+        let stderr = kernel.process.stderr.take().unwrap();
+        (kernel, BufReader::new(stderr).lines())
+    }
+
     /// Starts a kernel in whose environment, and in whose directory, there is more.
     pub async fn start_with(environment: &[(&str, &str)], files: &[(&str, &str)]) -> Kernel {
+        Kernel::launch(environment, files, Stdio::inherit()).await
+    }
+
+    async fn launch(environment: &[(&str, &str)], files: &[(&str, &str)], stderr: Stdio) -> Kernel {
         prepare();
         let directory = tempfile::tempdir().unwrap();
         for (name, contents) in files {
@@ -119,6 +134,7 @@ impl Kernel {
             .envs(environment.iter().copied())
             .current_dir(directory.path())
             .stdin(Stdio::null())
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
