@@ -1,6 +1,6 @@
 //! actix. An actor stays on the thread where it was started, so all of them are on one: the quickest that it can.
 
-use crate::{Asked, Count, Found, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, resident};
 use actix::prelude::*;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -138,8 +138,6 @@ async fn call(calls: usize) -> Found {
     Found::since(began, calls)
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let counter = Counter(0).start();
     let each = calls / CLIENTS;
@@ -168,8 +166,6 @@ async fn cast(casts: usize) -> Found {
     assert_eq!(get(&counter).await, casts);
     Found::since(began, casts)
 }
-
-const PRODUCERS: usize = 8;
 
 async fn cast_8(casts: usize) -> Found {
     let counter = Counter(0).start();

@@ -1,6 +1,6 @@
 //! Crabtree.
 
-use crate::{Asked, Count, Found, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, resident};
 use crabtree::prelude::*;
 use crabtree::registry::Registry;
 use std::pin::Pin;
@@ -150,8 +150,6 @@ async fn dones(count: usize) {
     }
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let (main, counter) = (me(), counter().await);
     let each = calls / CLIENTS;
@@ -177,8 +175,6 @@ async fn cast(casts: usize) -> Found {
     assert_eq!(get(counter).await, casts);
     Found::since(began, casts)
 }
-
-const PRODUCERS: usize = 8;
 
 async fn cast_8(casts: usize) -> Found {
     let (main, counter) = (me(), counter().await);

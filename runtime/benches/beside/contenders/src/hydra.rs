@@ -1,6 +1,6 @@
 //! hydra, which follows OTP's names.
 
-use crate::{Asked, Count, Found, on_tokio, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, on_tokio, resident};
 use hydra::{
     CallError, ChildSpec, ExitReason, From, GenServer, GenServerOptions, Message, Pid, Process, ProcessFlags,
     Reference, Supervisor, SupervisorOptions, SystemMessage,
@@ -139,8 +139,6 @@ async fn dones(count: usize) {
     }
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let (main, counter) = (Process::current(), counter().await);
     let each = calls / CLIENTS;
@@ -166,8 +164,6 @@ async fn cast(casts: usize) -> Found {
     assert_eq!(get(counter).await, casts);
     Found::since(began, casts)
 }
-
-const PRODUCERS: usize = 8;
 
 async fn cast_8(casts: usize) -> Found {
     let (main, counter) = (Process::current(), counter().await);

@@ -1,6 +1,6 @@
 //! kameo, with mailboxes without bounds, as the others have.
 
-use crate::{Asked, Count, Found, on_tokio, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, divided, on_tokio, resident};
 use kameo::actor::{Actor, ActorId, ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, Infallible};
 use kameo::mailbox;
@@ -145,23 +145,17 @@ async fn call(calls: usize) -> Found {
     Found::since(began, calls)
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let counter = start(Counter(0));
-    let each = calls / CLIENTS;
-    let mut clients = tokio::task::JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..CLIENTS {
+    divided(calls, CLIENTS, |calls| {
         let counter = counter.clone();
-        clients.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..calls {
                 get(&counter).await;
             }
-        });
-    }
-    clients.join_all().await;
-    Found::since(began, each * CLIENTS)
+        }
+    })
+    .await
 }
 
 async fn cast(casts: usize) -> Found {
@@ -174,24 +168,18 @@ async fn cast(casts: usize) -> Found {
     Found::since(began, casts)
 }
 
-const PRODUCERS: usize = 8;
-
 async fn cast_8(casts: usize) -> Found {
     let counter = start(Counter(0));
-    let each = casts / PRODUCERS;
-    let mut producers = tokio::task::JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..PRODUCERS {
+    divided(casts, PRODUCERS, |casts| {
         let counter = counter.clone();
-        producers.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..casts {
                 counter.tell(Add(1)).send().await.expect("it lives");
             }
             counter.ask(Get).send().await.expect("it answers");
-        });
-    }
-    producers.join_all().await;
-    Found::since(began, each * PRODUCERS)
+        }
+    })
+    .await
 }
 
 /// Counts its end.

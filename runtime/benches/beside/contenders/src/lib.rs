@@ -87,6 +87,27 @@ where
     runtime.block_on(async { tokio::spawn(program).await.expect("the program does not panic") })
 }
 
+/// How many clients call at once.
+const CLIENTS: usize = 100;
+
+/// How many processes cast at once.
+const PRODUCERS: usize = 8;
+
+/// Has so many of tokio's tasks do what is to be done, an equal part each. `work` does as much as it is told.
+async fn divided<F>(operations: usize, tasks: usize, work: impl Fn(usize) -> F) -> Found
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let each = operations / tasks;
+    let mut working = tokio::task::JoinSet::new();
+    let began = Instant::now();
+    for _ in 0..tasks {
+        working.spawn(work(each));
+    }
+    working.join_all().await;
+    Found::since(began, each * tasks)
+}
+
 /// The bytes of this process that are in memory.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").expect("Linux says how much memory a process takes");

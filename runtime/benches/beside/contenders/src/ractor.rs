@@ -1,6 +1,6 @@
 //! ractor. What another library does with links, it does with supervisors.
 
-use crate::{Asked, Count, Found, on_tokio, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, divided, on_tokio, resident};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use std::time::{Duration, Instant};
@@ -133,23 +133,17 @@ async fn call(calls: usize) -> Found {
     Found::since(began, calls)
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let counter = counter().await;
-    let each = calls / CLIENTS;
-    let mut clients = tokio::task::JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..CLIENTS {
+    divided(calls, CLIENTS, |calls| {
         let counter = counter.clone();
-        clients.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..calls {
                 get(&counter, TIMEOUT).await;
             }
-        });
-    }
-    clients.join_all().await;
-    Found::since(began, each * CLIENTS)
+        }
+    })
+    .await
 }
 
 async fn cast(casts: usize) -> Found {
@@ -162,24 +156,18 @@ async fn cast(casts: usize) -> Found {
     Found::since(began, casts)
 }
 
-const PRODUCERS: usize = 8;
-
 async fn cast_8(casts: usize) -> Found {
     let counter = counter().await;
-    let each = casts / PRODUCERS;
-    let mut producers = tokio::task::JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..PRODUCERS {
+    divided(casts, PRODUCERS, |casts| {
         let counter = counter.clone();
-        producers.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..casts {
                 counter.cast(Request::Add(1)).expect("it lives");
             }
             get(&counter, None).await;
-        });
-    }
-    producers.join_all().await;
-    Found::since(began, each * PRODUCERS)
+        }
+    })
+    .await
 }
 
 /// Counts its end, and ends when one of those that it started does.

@@ -1,6 +1,6 @@
 //! Tasks and channels of tokio, without any of OTP's semantics.
 
-use crate::{Asked, Count, Found, on_tokio, resident};
+use crate::{Asked, CLIENTS, Count, Found, PRODUCERS, divided, on_tokio, resident};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -102,23 +102,17 @@ async fn call(calls: usize) -> Found {
     Found::since(began, calls)
 }
 
-const CLIENTS: usize = 100;
-
 async fn call_100(calls: usize) -> Found {
     let counter = counter();
-    let each = calls / CLIENTS;
-    let mut clients = JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..CLIENTS {
+    divided(calls, CLIENTS, |calls| {
         let counter = counter.clone();
-        clients.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..calls {
                 get(&counter).await;
             }
-        });
-    }
-    clients.join_all().await;
-    Found::since(began, each * CLIENTS)
+        }
+    })
+    .await
 }
 
 async fn cast(casts: usize) -> Found {
@@ -131,24 +125,18 @@ async fn cast(casts: usize) -> Found {
     Found::since(began, casts)
 }
 
-const PRODUCERS: usize = 8;
-
 async fn cast_8(casts: usize) -> Found {
     let counter = counter();
-    let each = casts / PRODUCERS;
-    let mut producers = JoinSet::new();
-    let began = Instant::now();
-    for _ in 0..PRODUCERS {
+    divided(casts, PRODUCERS, |casts| {
         let counter = counter.clone();
-        producers.spawn(async move {
-            for _ in 0..each {
+        async move {
+            for _ in 0..casts {
                 counter.send(Request::Add(1)).ok().expect("the counter lives");
             }
             get(&counter).await;
-        });
-    }
-    producers.join_all().await;
-    Found::since(began, each * PRODUCERS)
+        }
+    })
+    .await
 }
 
 async fn spawn_and_exit(tasks: usize) -> Found {
