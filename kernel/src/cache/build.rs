@@ -87,10 +87,6 @@ opt-level = 3
 debug = false
 "#;
 
-/// A manifest above a cell's crate, so that cargo looks no further for a workspace: the cache may
-/// lie inside of somebody's.
-pub(super) const NO_WORKSPACE: &str = "[workspace]\nexclude = [\"ctx\", \"resolve\", \"template\", \"sources\"]\n";
-
 /// The manifest of a cell's crate as evcxr 0.22.0 writes it: cargo must take what is compiled with
 /// it as compiled with evcxr's.
 pub(super) fn template_manifest<N: Display, C: Display>(dependencies: impl IntoIterator<Item = (N, C)>) -> String {
@@ -156,7 +152,6 @@ pub(super) fn prepare(dir: &Path, toolchain: &Toolchain, features: &Features, re
     sources::write(&sources, None, features)?;
     fs::create_dir_all(dir.join(".cargo"))?;
     fs::write(dir.join(".cargo/config.toml"), CARGO_CONFIG)?;
-    fs::write(dir.join("Cargo.toml"), NO_WORKSPACE)?;
     fs::create_dir_all(template.join("src"))?;
     fs::write(
         template.join("src/lib.rs"),

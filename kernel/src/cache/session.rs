@@ -93,7 +93,6 @@ impl SessionDir {
         let crate_dir = self.crate_dir();
         fs::create_dir_all(self.dir.join(".cargo"))?;
         fs::write(self.dir.join(".cargo/config.toml"), build::CARGO_CONFIG)?;
-        fs::write(self.dir.join("Cargo.toml"), build::NO_WORKSPACE)?;
         copy::copy_tree(&template.join("target"), &crate_dir.join("target"), &|name| {
             name == "incremental" || name == ".cargo-lock" || name.contains("ctx")
         })?;
