@@ -8,6 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::text::Numbers;
+use crate::jupyter::WIDGET;
 
 /// What kind of output a line belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,7 +152,7 @@ fn words(mime: &str, data: &Value, bundle: &Value) -> Option<String> {
         "text/html" if bundle["image/svg+xml"] != Value::Null => None,
         "text/html" => Some(markup(&joined(data))),
         // A widget, of which clients that show none get the other form only.
-        "application/vnd.jupyter.widget-view+json" if bundle["text/html"] != Value::Null => None,
+        WIDGET if bundle["text/html"] != Value::Null => None,
         _ if mime.starts_with("text/") => Some(plain(&joined(data))),
         // That it is there must do.
         _ => Some(String::from("…")),

@@ -35,6 +35,7 @@ pub(crate) mod wire;
 mod zmtp;
 
 pub(crate) use history::HISTORY_ENV;
+pub(crate) use routing::WIDGET;
 
 use std::path::Path;
 use std::time::Duration;

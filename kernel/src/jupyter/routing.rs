@@ -20,7 +20,7 @@ use super::message::{Content, Header, Message};
 use crate::eval::{CellId, Event, MimeBundle, StreamName};
 
 /// What shows a widget where somebody can use it.
-const WIDGET: &str = "application/vnd.jupyter.widget-view+json";
+pub(crate) const WIDGET: &str = "application/vnd.jupyter.widget-view+json";
 
 /// What appears below a cell that is not the running one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
