@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ra_ap_syntax::ast::{self, AstNode, HasAttrs as _, HasName as _, HasVisibility as _};
+use ra_ap_syntax::ast::{self, AstNode, HasName as _, HasVisibility as _};
 use ra_ap_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, TextSize};
 
 /// An item that later cells can refer to by name.
@@ -195,25 +195,6 @@ fn has_types_of_its_own(function: &SyntaxNode) -> bool {
             }
         }
     })
-}
-
-/// Offsets of the statics in a node, itself included, that can be given a symbol. One whose attributes may say where it is
-/// to be is left alone.
-pub(super) fn statics(node: &SyntaxNode) -> impl Iterator<Item = TextSize> {
-    let is_harmless = |attribute: ast::Attr| {
-        let name = attribute.simple_name();
-        name.is_some_and(|name| matches!(name.as_str(), "allow" | "cfg" | "doc" | "expect" | "warn"))
-    };
-    node.descendants()
-        .filter_map(ast::Static::cast)
-        .filter(move |item| item.body().is_some() && item.attrs().all(is_harmless))
-        .map(|item| item.syntax().text_range().start())
-}
-
-/// Whether anything in a node may have a symbol that its author chose.
-pub(super) fn exports(node: &SyntaxNode) -> bool {
-    let mut tokens = node.descendants_with_tokens().filter_map(SyntaxElement::into_token);
-    tokens.any(|token| matches!(token.text(), "no_mangle" | "export_name"))
 }
 
 /// The tokens of a node without comments and derives, which add to what a type can do, not to what it is.

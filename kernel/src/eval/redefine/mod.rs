@@ -11,14 +11,6 @@
 //! Then evcxr finds that variables of the old type do not fit and says that they are lost, and a process that an older
 //! cell started does not take the new type's messages for its own.
 //!
-//! # Statics
-//! Each cell is compiled with all items of the session, so there would be a `static` for each cell. Those of named items,
-//! and of the `impl`s and functions that come with them, are given a symbol instead, the same in each cell. The host has
-//! the loader look for symbols in the libraries of the cells that defined them first (`code` in the host), and so there is
-//! one. Running a cell again defines its statics anew. Whatever changes the type of a static, which is an affected item or
-//! other dependencies, gives it another symbol. This is how libraries work in ELF; elsewhere each cell has its own. So it
-//! has of statics that macros make, and of those in an `impl` that came without its type: nobody would see them change.
-//!
 //! # Invariants
 //! 1. An item is *changed* when its tokens are others than before, comments and derives aside, and it is *affected* when
 //!    it mentions a changed or affected name. Whatever defines types and is affected gets a new version, also when the
@@ -38,16 +30,16 @@
 //! can have such a type; only generic code that takes messages of it could confuse two of them.
 
 mod item;
+mod statics;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use ra_ap_syntax::ast::{self, AstNode as _};
 
 use super::rewrite::{Edit, Statement};
 pub(super) use item::names;
 use item::{Facts, Projections};
+use statics::{Source, Symbols, inserted};
 
 /// The items of a session.
 #[derive(Clone, Debug, Default)]
@@ -67,10 +59,6 @@ pub(super) struct Definitions {
     exports: bool,
 }
 
-/// How many symbols there are.
-#[derive(Clone, Debug, Default)]
-struct Symbols(Arc<AtomicU32>);
-
 /// An item, with the `impl`s that evcxr keeps with it.
 #[derive(Clone, Debug)]
 struct Definition {
@@ -82,13 +70,6 @@ struct Definition {
     rest: Source,
     /// The names that statics in what follows it may depend on.
     rest_mentions: BTreeSet<String>,
-}
-
-/// A text, and where statics in it can be given symbols.
-#[derive(Clone, Debug, Default)]
-struct Source {
-    text: String,
-    statics: Vec<usize>,
 }
 
 /// Which path an item has. The shells of a session share processes, and so messages: what is defined in a subshell has
@@ -154,7 +135,7 @@ impl Definitions {
         let found = find(code, statements);
         let mut then = self.clone();
         then.stale = false;
-        then.exports |= statements.iter().any(|statement| item::exports(&statement.node));
+        then.exports |= statements.iter().any(|statement| statics::exports(&statement.node));
         let first = Version {
             shell: self.shell,
             number: u32::from(self.shell > 0),
@@ -192,7 +173,9 @@ impl Definitions {
         for found in &found {
             shares |= !found.statics.is_empty();
             let symbols = found.statics.iter();
-            let symbols = symbols.map(|at| Edit::insert(*at, self.symbol())).collect();
+            let symbols = symbols
+                .map(|at| Edit::insert(*at, self.symbols.next(self.shell)))
+                .collect();
             match found.names.iter().map(|name| (name, &then.by_name[name])).next() {
                 Some((name, definition)) if definition.is_versioned() => {
                     edits.extend(wrapped(name, definition, found.statement, symbols));
@@ -216,7 +199,7 @@ impl Definitions {
             if moves || is_another {
                 shares |= definition.has_statics();
                 suffix.push('\n');
-                suffix.push_str(&definition.again(name, || self.symbol()));
+                suffix.push_str(&definition.again(name, || self.symbols.next(self.shell)));
             }
         }
         let shares = (shares || self.unshared) && !then.exports;
@@ -227,13 +210,6 @@ impl Definitions {
             shares,
             then,
         }
-    }
-
-    /// What gives a static a symbol that no other has.
-    fn symbol(&self) -> String {
-        // It orders nothing.
-        let number = self.symbols.0.fetch_add(1, Ordering::Relaxed);
-        format!("#[unsafe(export_name = \"{SYMBOL}{}_{number}\")] ", self.shell)
     }
 
     /// The names whose meaning the items of a cell change.
@@ -318,9 +294,6 @@ impl Definitions {
     }
 }
 
-/// How the symbols of statics begin; the shell and a number follow.
-const SYMBOL: &str = "crabtree_static_";
-
 impl Definition {
     fn new(facts: Facts, source: Source) -> Definition {
         Definition {
@@ -339,7 +312,7 @@ impl Definition {
     }
 
     fn has_statics(&self) -> bool {
-        !(self.source.statics.is_empty() && self.rest.statics.is_empty())
+        self.source.has_statics() || self.rest.has_statics()
     }
 
     /// What defines it once more, in a cell that it does not come from.
@@ -353,26 +326,6 @@ impl Definition {
             format!("{source}\n{rest}")
         }
     }
-}
-
-impl Source {
-    /// The text, with a symbol for each static.
-    fn with(&self, mut symbol: impl FnMut() -> String) -> String {
-        inserted(&self.text, self.statics.iter().map(|at| (*at, symbol())))
-    }
-}
-
-/// A text with others put into it, at offsets that grow.
-fn inserted(text: &str, what: impl Iterator<Item = (usize, impl AsRef<str>)>) -> String {
-    let mut inserted = String::with_capacity(text.len() + 32);
-    let mut taken = 0;
-    for (at, what) in what {
-        inserted.push_str(&text[taken..at]);
-        inserted.push_str(what.as_ref());
-        taken = at;
-    }
-    inserted.push_str(&text[taken..]);
-    inserted
 }
 
 /// Names of std that every cell has, and that something else could have: with arguments, and where they are.
@@ -419,7 +372,7 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
             continue;
         }
         let names = item::names(&item);
-        let statics: Vec<usize> = item::statics(item.syntax()).map(|at| statement.offset(at)).collect();
+        let statics: Vec<usize> = statics::of(item.syntax()).map(|at| statement.offset(at)).collect();
         let range = statement.node_range();
         let (start, text) = (range.start, &code[range]);
         if !names.is_empty() {
@@ -437,11 +390,8 @@ fn find<'a>(code: &str, statements: &'a [Statement]) -> Vec<Found<'a>> {
             if !statics.is_empty() {
                 owner.definition.rest_mentions.extend(item::mentions(item.syntax()));
             }
-            let rest = &mut owner.definition.rest;
-            rest.statics
-                .extend(statics.iter().map(|at| at - start + rest.text.len()));
-            rest.text.push_str(text);
-            rest.text.push('\n');
+            let within = statics.iter().map(|at| at - start);
+            owner.definition.rest.push_line(text, within);
             owner.statics.extend(statics);
         }
     }
@@ -822,113 +772,6 @@ mod tests {
     fn a_cell_without_items_changes_nothing() {
         let plan = Definitions::default().plan("let x = 1; x", &split("let x = 1; x"));
         assert_eq!((plan.edits, plan.suffix), (Vec::new(), String::new()));
-    }
-
-    /// Submits cells one after the other; returns what the compiler gets of each, with symbols in short, and whether its
-    /// library is shared.
-    fn compiled(cells: &[&str]) -> Vec<(String, bool)> {
-        let mut definitions = Definitions::default();
-        let compiled = cells.iter().map(|cell| {
-            let plan = definitions.plan(cell, &split(cell));
-            let text = Rewritten::new(cell, plan.edits).text().to_owned() + &plan.suffix;
-            definitions = plan.then;
-            definitions.statics_are_shared();
-            let short = (0..9).fold(text, |text, number| {
-                let symbol = format!("#[unsafe(export_name = \"{SYMBOL}0_{number}\")]");
-                text.replace(&symbol, &format!("#[{number}]"))
-            });
-            (short, plan.shares)
-        });
-        compiled.collect()
-    }
-
-    #[test]
-    fn a_static_has_a_symbol_from_the_cell_on_that_defines_it() {
-        let shared = |text: &str| (text.to_owned(), true);
-        assert_eq!(compiled(&["static S: u8 = 1;"]), [shared("#[0] static S: u8 = 1;")]);
-        assert_eq!(
-            compiled(&["fn f() -> u8 { static A: u8 = 1; static B: u8 = 2; A + B }"]),
-            [shared(
-                "fn f() -> u8 { #[0] static A: u8 = 1; #[1] static B: u8 = 2; A + B }"
-            )]
-        );
-        assert_eq!(
-            compiled(&["struct F;\nimpl F {\n    fn f() {\n        /// Text.\n        static A: u8 = 1;\n    }\n}"]),
-            [shared(
-                "struct F;\nimpl F {\n    fn f() {\n        #[0] /// Text.\n        static A: u8 = 1;\n    }\n}"
-            )]
-        );
-        let again = compiled(&["static S: u8 = 1;", "S", "static S: u8 = 1;"]);
-        assert_eq!(again[1..], [("S".to_owned(), false), shared("#[1] static S: u8 = 1;")]);
-    }
-
-    #[test]
-    fn a_static_of_a_changed_type_is_another_one() {
-        let cells = [
-            "struct T(u8);",
-            "static S: T = T(1);",
-            "static OTHER: u8 = 1;",
-            "struct T(u16);",
-        ];
-        let (text, shares) = compiled(&cells).pop().unwrap();
-        assert!(shares && text.ends_with("\n#[2] pub static S: T = T(1);\n"), "{text}");
-        assert!(!text.contains("OTHER"), "{text}");
-        let cells = [
-            "struct T(u8);",
-            "struct A;\nimpl A { fn f(&self) -> &T { static S: T = T(1); &S } }",
-            "struct T(u16);",
-        ];
-        // The type keeps its path, for it has nothing of the other in it.
-        let (text, _) = compiled(&cells).pop().unwrap();
-        assert!(text.contains("#[1] static S: T"), "{text}");
-    }
-
-    #[test]
-    fn statics_begin_anew_when_their_types_may_be_others() {
-        let mut definitions = Definitions::default();
-        for cell in ["static S: other::T = other::T;", "struct A;"] {
-            definitions = definitions.plan(cell, &split(cell)).then;
-        }
-        definitions.begin_statics_anew();
-        let plan = definitions.plan("1", &split("1"));
-        assert!(
-            plan.shares && plan.suffix.contains("crabtree_static_0_1\")] pub static S"),
-            "{}",
-            plan.suffix
-        );
-        let mut definitions = plan.then;
-        let without_code = definitions.plan("1", &split("1"));
-        assert_eq!((without_code.suffix, without_code.shares), (String::new(), true));
-        definitions.statics_are_shared();
-        assert!(!definitions.plan("1", &split("1")).shares);
-    }
-
-    #[test]
-    fn statics_that_are_told_where_to_be_are_left_alone() {
-        for cell in [
-            "#[unsafe(no_mangle)] static S: u8 = 1;",
-            "#[unsafe(link_section = \"x\")] static S: u8 = 1;",
-            "unsafe extern \"C\" { safe static S: u8; }",
-            "let f = || { static S: u8 = 1; S };",
-            "struct A; macro_rules! m { () => { static S: u8 = 1; } }",
-        ] {
-            assert_eq!(compiled(&[cell]), [(cell.to_owned(), false)]);
-        }
-    }
-
-    #[test]
-    fn no_library_with_symbols_of_its_author_is_shared() {
-        let shares = |cells: &[&str]| {
-            compiled(cells)
-                .into_iter()
-                .map(|(_, shares)| shares)
-                .collect::<Vec<_>>()
-        };
-        let export = "#[unsafe(no_mangle)] extern \"C\" fn f() {}";
-        assert_eq!(
-            shares(&["static S: u8 = 1;", export, "static T: u8 = 1;"]),
-            [true, false, false]
-        );
     }
 
     #[test]
