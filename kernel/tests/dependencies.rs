@@ -121,7 +121,12 @@ async fn a_package_that_needs_another_library_is_refused_where_something_would_b
     );
 
     let mut kernel = Kernel::start().await;
-    kernel.run("fn one() -> usize { 1 }").await;
+    kernel
+        .run(
+            "use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};\nfn one() -> usize { 1 }\n\
+             fn next() -> usize { static NEXT: AtomicUsize = AtomicUsize::new(0); NEXT.fetch_add(1, Relaxed) }",
+        )
+        .await;
     let me = kernel.value("let kept: usize = 6; me()").await;
 
     let refused = kernel.execute(&format!("{exact}exact::digits()")).await;
@@ -151,6 +156,8 @@ async fn a_package_that_needs_another_library_is_refused_where_something_would_b
         "1",
         "what cells have defined is still there"
     );
+    assert_eq!(kernel.value("(next(), next())").await, "(0, 1)");
+    assert_eq!(kernel.value("next()").await, "2", "a static is still one for all cells");
     let kept = kernel
         .run("let kept = exact::digits().len(); process::spawn(std::future::pending::<()>());")
         .await;

@@ -147,15 +147,14 @@ impl Session {
             let resolved = prepared.resolve(&dir, &dependencies);
             let _ = resolved.and_then(|resolved| prepared.borrow_units(&dir, &resolved));
         }
+        take_over(&mut evcxr, &link, taken)?;
         let mut fates = Fates::default();
         let definitions = match (&role, number) {
             (_, Some(number)) => {
-                take_over(&mut evcxr, &link, taken)?;
                 fates.note(taken.variables.iter().cloned(), Fate::OfMainShell);
                 taken.definitions.for_subshell(number)
             }
             (Role::Main(inherited), None) => {
-                take_over(&mut evcxr, &link, taken)?;
                 *inherited.lock().unwrap_or_else(PoisonError::into_inner) = taken.placed(listings.clone());
                 taken.definitions.clone()
             }
@@ -279,7 +278,8 @@ impl Session {
             note
         });
         self.tell_versions_apart();
-        if adds_dependencies(reader_code) {
+        let adds = adds_dependencies(reader_code);
+        if adds {
             self.definitions.begin_statics_anew();
         }
         let plan = self.definitions.plan(code, &split(code));
@@ -313,14 +313,14 @@ impl Session {
         }
         let text = code.text().to_owned() + &plan.suffix + &suffix;
         mark("rewritten");
-        let adds = adds_dependencies(reader_code);
+        let added = dependencies(reader_code);
         let result = if adds {
             // What is not borrowed is compiled.
             let _ = self.prepared.borrow_units(&self.dir, &self.resolved);
             let report = Report {
                 events: self.events.clone(),
                 cell,
-                added: packages_of(&dependencies(reader_code), &self.resolved),
+                added: packages_of(&added, &self.resolved),
             };
             building::told(&report, &self.dir.crate_dir(), || self.evcxr.execute(&text))
         } else {
@@ -339,7 +339,7 @@ impl Session {
                 .collect(),
         });
         if change.is_some() && adds {
-            self.dependencies = merged(&self.dependencies, &dependencies(reader_code));
+            self.dependencies = merged(&self.dependencies, &added);
             let packages = self.packages.changed();
             // What is not lent is compiled again.
             let _ = self.prepared.lend_units(&self.dir, &packages);
@@ -595,7 +595,7 @@ fn set_up(
     Ok(evcxr)
 }
 
-/// Defines in a subshell what the main shell has.
+/// Defines what another session has: the main shell's for a subshell, or one with another library.
 fn take_over(evcxr: &mut CommandContext, link: &Link, inherited: &Inherited) -> Result<()> {
     let code = inherited.code();
     if code.is_empty() {
@@ -607,5 +607,5 @@ fn take_over(evcxr: &mut CommandContext, link: &Link, inherited: &Inherited) -> 
     link.end(OWN_CELL);
     defined
         .map(drop)
-        .map_err(|error| anyhow!("what the main shell defines does not compile in a subshell: {error}"))
+        .map_err(|error| anyhow!("what cells have defined does not compile anew: {error}"))
 }
