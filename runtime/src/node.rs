@@ -4,6 +4,7 @@ use crate::global::Globals;
 use crate::kino::widget;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
+use crate::process::carrier;
 use crate::process::origin::Origin;
 use crate::process::priority::Turns;
 use crate::process::stack::CodeNames;
@@ -28,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
     pub(crate) senders: Senders,
     pub(crate) turns: Turns,
+    /// Carriers that wait for a process, of each tokio runtime that runs processes.
+    pub(crate) carriers: carrier::OfRuntimes,
     pub(crate) watchdog: Watchdog,
     pub(crate) tracer: Tracer,
     /// The device of processes that have no other, registered as `user`.
@@ -76,6 +79,7 @@ impl Node {
             timers: Mutex::default(),
             senders: Senders::default(),
             turns: Turns::default(),
+            carriers: carrier::OfRuntimes::default(),
             watchdog: Watchdog::new(),
             tracer: Tracer::default(),
             user,

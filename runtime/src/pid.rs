@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroU32;
 
 /// The node that a process lives on.
 ///
-/// There is one local node, and its processes print with a leading `0`, as in OTP.
+/// There is one local node, and its processes print with a leading `0`, as in OTP. The number kept is one more, which
+/// leaves room for `None` in an optional pid.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct NodeId(u32);
+pub(crate) struct NodeId(NonZeroU32);
 
 impl NodeId {
-    pub(crate) const LOCAL: NodeId = NodeId(0);
+    pub(crate) const LOCAL: NodeId = NodeId(NonZeroU32::MIN);
 }
 
 /// The identifier of a process.
@@ -72,7 +74,7 @@ impl serde_core::Serialize for Pid {
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}.{}.{}>", self.node.0, self.number, self.serial)
+        write!(f, "<{}.{}.{}>", self.node.0.get() - 1, self.number, self.serial)
     }
 }
 

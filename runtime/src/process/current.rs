@@ -17,6 +17,14 @@ pub(crate) struct Current {
     pub(crate) record: &'static Record,
 }
 
+impl Current {
+    /// The process that has the record now.
+    pub(super) fn of(record: &'static Record) -> Current {
+        let pid = record.pid();
+        Current { pid, record }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Polled {
     process: Current,

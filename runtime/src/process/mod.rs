@@ -47,6 +47,7 @@ mod attached;
 mod backtrace;
 mod builder;
 pub(crate) mod call;
+pub(crate) mod carrier;
 pub(crate) mod current;
 mod dictionary;
 pub(crate) mod few;

@@ -78,8 +78,6 @@ impl Priority {
 /// What a task keeps about its turns.
 #[derive(Default)]
 pub(super) struct Turn {
-    /// How often it gave way since its last step.
-    given_way: u8,
     /// Set while the priority is high.
     high: Option<Arc<High>>,
 }
@@ -88,7 +86,6 @@ impl Turn {
     /// That of a process which is about to enter the queue of the runtime.
     pub(super) fn first(priority: Priority, runtime: &Handle) -> Turn {
         Turn {
-            given_way: 0,
             high: (priority == Priority::High).then(|| {
                 let high = High::of(runtime);
                 high.waits();
@@ -98,9 +95,13 @@ impl Turn {
     }
 
     /// Whether the process goes on now. If not, its task goes to the end of the queue.
-    pub(super) fn has_come(&mut self, priority: Priority) -> bool {
-        let gives_way = priority.gives_way(self.given_way, || node().turns.high_waits());
-        self.given_way = if gives_way { self.given_way + 1 } else { 0 };
+    /// `given_way` is how often that was not so since its last step.
+    pub(super) fn has_come(priority: Priority, given_way: &AtomicU8) -> bool {
+        let times = given_way.load(Ordering::Relaxed);
+        let gives_way = priority.gives_way(times, || node().turns.high_waits());
+        if gives_way || times > 0 {
+            given_way.store(if gives_way { times + 1 } else { 0 }, Ordering::Relaxed);
+        }
         !gives_way
     }
 
@@ -117,7 +118,7 @@ impl Turn {
     }
 
     /// Leaves those of high priority, if it is one of them.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         if let Some(high) = self.high.take() {
             high.becomes(OVER);
         }

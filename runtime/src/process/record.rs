@@ -6,8 +6,10 @@
 //!    is: record first, then names. The one code of a user that runs under the lock is a `Debug` that is shown, and
 //!    while it runs ([`Showing`]) its thread waits for no record at all.
 //! 3. The serial changes only at the very end of a process, after everybody was told.
+//! 4. A state whose phase is not `Alive` is empty, but for what [`Record::begin`] sets.
 
 use super::backtrace::Asked;
+use super::carrier::BodyCell;
 use super::current;
 use super::few::Few;
 use super::inbox::Inbox;
@@ -35,14 +37,20 @@ use std::task::Waker;
 
 /// See the module.
 pub(crate) struct Record {
+    /// Its place in the table.
+    number: u32,
     serial: AtomicU32,
     /// A [`Priority`], read at each poll.
     priority: AtomicU8,
+    /// How often the process gave way since its last step.
+    pub(super) given_way: AtomicU8,
     /// Whether `exit` is set in the state: for who looks without the lock.
     ends: AtomicBool,
     queue: Queue,
     /// Wakes the task that runs the process.
     waker: AtomicWaker,
+    /// What the process runs, if it has a task of its own.
+    pub(super) body: BodyCell,
     state: Mutex<State>,
 }
 
@@ -57,8 +65,6 @@ pub(crate) struct State {
     pub(crate) origin: Origin,
     /// Where the process waits: the last `receive!`, call or sleep that did since it was last polled.
     pub(crate) waits_at: Option<Place>,
-    /// How many bytes its future has; `None` when it has no task of its own.
-    pub(crate) body: Option<usize>,
     pub(crate) group_leader: Pid,
     /// How many messages it received and how often it was polled: a measure of its work.
     pub(crate) reductions: u64,
@@ -69,6 +75,15 @@ pub(crate) struct State {
     /// Made when first needed: most processes are linked to nobody.
     relations: Option<Box<Relations>>,
     /// Made when first needed.
+    extras: Option<Box<Extras>>,
+}
+
+/// What a process leaves when it ends.
+struct Remains {
+    inbox: Inbox,
+    alarm: Option<Box<timer::Alarm>>,
+    has_timers: bool,
+    relations: Option<Box<Relations>>,
     extras: Option<Box<Extras>>,
 }
 
@@ -192,7 +207,6 @@ impl State {
             parent: None,
             origin: Origin::of::<()>(),
             waits_at: None,
-            body: None,
             group_leader: Pid::local(0, 0),
             reductions: 0,
             alarm: None,
@@ -231,6 +245,22 @@ impl State {
         asked.unwrap_or_default()
     }
 
+    /// Leaves the state empty.
+    fn end_life(&mut self) -> Remains {
+        self.phase = Phase::Exiting;
+        self.trap_exit = false;
+        self.exit = None;
+        self.waits_at = None;
+        self.reductions = 0;
+        Remains {
+            inbox: std::mem::take(&mut self.inbox),
+            alarm: self.alarm.take(),
+            has_timers: std::mem::take(&mut self.has_timers),
+            relations: self.relations.take(),
+            extras: self.extras.take(),
+        }
+    }
+
     /// Frees the memory that is not in use.
     pub(crate) fn shrink(&mut self) {
         self.inbox.shrink();
@@ -258,7 +288,7 @@ impl State {
             let values: usize = extras.dictionary.values().map(Message::size).sum();
             size_of::<Extras>() + entries::<Name, Message>(extras.dictionary.len()) + values
         });
-        self.body.unwrap_or(0) + self.inbox.memory() + relations + extras
+        self.inbox.memory() + relations + extras
     }
 
     /// Registers a waker that is not the task's own.
@@ -393,19 +423,28 @@ impl State {
 }
 
 impl Record {
-    pub(crate) fn new() -> Record {
+    /// A record without a process, at that place of the table.
+    pub(crate) fn new(number: u32) -> Record {
         Record {
+            number,
             serial: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal.as_byte()),
+            given_way: AtomicU8::new(0),
             ends: AtomicBool::new(false),
             queue: Queue::closed(),
             waker: AtomicWaker::new(),
+            body: BodyCell::new(),
             state: Mutex::new(State::free()),
         }
     }
 
     pub(crate) fn serial(&self) -> u32 {
         self.serial.load(Ordering::Acquire)
+    }
+
+    /// The process that has the record, or is going to.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::local(self.number, self.serial())
     }
 
     pub(crate) fn priority(&self) -> Priority {
@@ -420,13 +459,10 @@ impl Record {
     /// Begins a process in this record.
     pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) {
         let mut state = self.state.lock();
-        *state = State {
-            phase: Phase::Alive,
-            parent,
-            group_leader,
-            origin,
-            ..State::free()
-        };
+        state.phase = Phase::Alive;
+        state.parent = parent;
+        state.group_leader = group_leader;
+        state.origin = origin;
         self.ends.store(false, Ordering::Relaxed);
         self.queue.open();
     }
@@ -438,7 +474,7 @@ impl Record {
 
     /// How many bytes the process takes.
     pub(crate) fn memory(&self, state: &State) -> usize {
-        size_of::<Record>() + state.memory()
+        size_of::<Record>() + self.body.size().unwrap_or(0) + state.memory()
     }
 
     /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.
@@ -566,52 +602,47 @@ impl Record {
     }
 
     fn wind_up(&self, me: Pid, reason: ExitReason) {
-        let (unread, mut state) = self.close();
-        let tables = state.extras.as_mut().map(|extras| std::mem::take(&mut extras.tables));
-        let left = ets::leave(me, tables.unwrap_or_default());
-        for key in state.extras().iter().flat_map(|extras| &extras.globals) {
-            node().globals.remove(key, Some(me));
+        let (unread, mut remains) = self.close();
+        let mut left = Vec::new();
+        if let Some(extras) = &mut remains.extras {
+            left = ets::leave(me, std::mem::take(&mut extras.tables));
+            for key in &extras.globals {
+                node().globals.remove(key, Some(me));
+            }
         }
         if trace::is_on() {
-            trace::unread(state.inbox.iter());
+            trace::unread(remains.inbox.iter());
         }
         drop(self.waker.take());
-        if let Some(alarm) = state.alarm {
+        if let Some(alarm) = remains.alarm {
             alarm.cancel();
         }
-        let unsent = match state.has_timers {
+        let unsent = match remains.has_timers {
             true => node().senders.forget(me),
             false => Vec::new(),
         };
-        let unanswered = state
+        let unanswered = remains
             .relations
             .as_mut()
             .map(|relations| std::mem::take(&mut relations.calls));
-        self.announce(me, &reason, state.relations);
+        self.announce(me, &reason, remains.relations);
         let unread = bounce_all(me, unread);
         if trace::is_on() {
             trace::unread(unread.iter());
         }
         // Values of a user's types: what their destructors do must not stop the end of the process.
-        quietly(|| drop((unread, unsent, unanswered, state.inbox, state.extras, left)));
+        quietly(|| drop((unread, unsent, unanswered, remains.inbox, remains.extras, left)));
         self.state.lock().phase = Phase::Free;
         self.serial.fetch_add(1, Ordering::Release);
     }
 
-    fn close(&self) -> (Batch, State) {
+    fn close(&self) -> (Batch, Remains) {
         let mut state = self.state.lock();
         let unread = self.queue.close();
         if let Some(name) = state.name() {
             node().names.remove(name);
         }
-        let state = std::mem::replace(
-            &mut *state,
-            State {
-                phase: Phase::Exiting,
-                ..State::free()
-            },
-        );
-        (unread, state)
+        (unread, state.end_life())
     }
 
     fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Box<Relations>>) {

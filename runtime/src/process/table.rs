@@ -65,7 +65,7 @@ impl Table {
             }
         };
         let record = self.at(number, true).expect("the segment was made just now");
-        (Pid::local(number, record.serial()), record)
+        (record.pid(), record)
     }
 
     pub(crate) fn release(&self, pid: Pid) {
@@ -87,7 +87,7 @@ impl Table {
     /// The process that has the place, or is going to.
     pub(crate) fn at_number(&self, number: u32) -> Option<(Pid, &Record)> {
         let record = self.at(number, false)?;
-        Some((Pid::local(number, record.serial()), record))
+        Some((record.pid(), record))
     }
 
     /// Every record that was ever used.
@@ -110,7 +110,8 @@ impl Table {
         let top = position.ilog2();
         let segment = self.segments.get((top - FIRST_BITS) as usize)?;
         let records = if make {
-            segment.get_or_init(|| (0..1_u32 << top).map(|_| Record::new()).collect())
+            let first = (1 << top) - (1 << FIRST_BITS);
+            segment.get_or_init(|| (first..first + (1 << top)).map(Record::new).collect())
         } else {
             segment.get()?
         };

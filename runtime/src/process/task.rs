@@ -2,10 +2,10 @@
 
 use super::backtrace::{Asked, poll_in};
 use super::current::{self, Current, How, enter};
-use super::hibernate;
 use super::origin::Origin;
-use super::priority::{Priority, Turn};
+use super::priority::Priority;
 use super::record::{Link, Phase, Record};
+use super::{carrier, hibernate};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
@@ -17,7 +17,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use tokio::runtime::Handle;
 
 /// The future of a process, with its type forgotten: what a spawn instantiates ends here.
 pub(crate) type Body = Pin<Box<dyn Run>>;
@@ -66,14 +65,7 @@ pub(crate) fn start(body: Body, start: Start) -> Pid {
 /// Runs `body` as a process that has begun.
 pub(crate) fn run(pid: Pid, body: Body) {
     let record = node().table.get(pid).expect("a process that was not run has not ended");
-    record.lock().body = Some(size_of_val(&*body));
-    let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
-    runtime.spawn(Task {
-        pid,
-        record,
-        turn: Turn::first(record.priority(), &runtime),
-        body: Some(body),
-    });
+    carrier::carry(record, body);
 }
 
 /// Makes a living process without anything that runs it.
@@ -130,92 +122,54 @@ pub(crate) fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
     }
 }
 
-struct Task {
-    pid: Pid,
-    record: &'static Record,
-    turn: Turn,
-    /// `None` once the process ended.
-    body: Option<Body>,
-}
-
-impl Future for Task {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let task = self.get_mut();
-        let priority = task.record.priority();
-        if !task.turn.has_come(priority) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let stepped = match task.turn.waker(priority, context.waker()) {
-            None => task.step(context),
-            Some(waker) => task.step(&mut Context::from_waker(&waker)),
-        };
-        if priority != Priority::High && task.record.priority() == Priority::High {
-            // What it waits for has to learn the waker of a process of high priority.
-            context.waker().wake_by_ref();
-        }
-        stepped.map(|end| task.end(end))
+/// Takes a step of a process. Its body is another one afterwards if the process went to sleep.
+pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>) -> Poll<End> {
+    let asked = match next_step(process.pid, process.record, context.waker()) {
+        Ok(asked) => asked,
+        Err(reason) => return Poll::Ready(End::of(reason)),
+    };
+    let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
+    let polled = catch_unwind(AssertUnwindSafe(|| poll_in(How::Task, process, context, asked, poll)));
+    match polled {
+        Ok(Poll::Pending) => match hibernate::next() {
+            None => Poll::Pending,
+            Some(next) => become_next(process, body, next, context),
+        },
+        Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
+        Err(payload) => Poll::Ready(End::by_unwinding(payload)),
     }
 }
 
-impl Task {
-    fn step(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        let Some(body) = &mut self.body else {
-            return Poll::Ready(End::of(ExitReason::Normal));
-        };
-        let asked = match next_step(self.pid, self.record, context.waker()) {
-            Ok(asked) => asked,
-            Err(reason) => return Poll::Ready(End::of(reason)),
-        };
-        let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
-        let process = Current {
-            pid: self.pid,
-            record: self.record,
-        };
-        let polled = catch_unwind(AssertUnwindSafe(|| poll_in(How::Task, process, context, asked, poll)));
-        match polled {
-            Ok(Poll::Pending) => match hibernate::next() {
-                None => Poll::Pending,
-                Some(next) => self.become_next(next, context),
-            },
-            Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
-            Err(payload) => Poll::Ready(End::by_unwinding(payload)),
-        }
+/// Goes on as another future: the one until now is dropped.
+fn become_next(process: Current, body: &mut Body, next: Body, context: &Context<'_>) -> Poll<End> {
+    process.record.body.resize(&next);
+    let before = std::mem::replace(body, next);
+    let _entered = enter(How::Task, process.pid, process.record, context.waker());
+    context.waker().wake_by_ref();
+    match catch_unwind(AssertUnwindSafe(|| drop(before))) {
+        Ok(()) => Poll::Pending,
+        Err(payload) => Poll::Ready(End::by_unwinding(payload)),
     }
+}
 
-    /// Goes on as another future: the one until now is dropped.
-    fn become_next(&mut self, next: Body, context: &Context<'_>) -> Poll<End> {
-        self.record.lock().body = Some(size_of_val(&*next));
-        let before = self.body.replace(next);
-        let _entered = enter(How::Task, self.pid, self.record, context.waker());
-        context.waker().wake_by_ref();
-        match catch_unwind(AssertUnwindSafe(|| drop(before))) {
-            Ok(()) => Poll::Pending,
-            Err(payload) => Poll::Ready(End::by_unwinding(payload)),
+/// Ends a process that takes no more steps.
+pub(super) fn end(process: Current, body: Option<Body>, end: End) {
+    let end = {
+        let _entered = enter(How::End, process.pid, process.record, Waker::noop());
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop((body, hibernate::next()))));
+        let end = dropped.map_or_else(End::by_unwinding, |()| end);
+        match end.cause {
+            Cause::Panic => report::panicked(&end.reason),
+            Cause::Exit => report::exited(&end.reason),
+            Cause::Other => {}
         }
-    }
-
-    fn end(&mut self, end: End) {
-        let Some(body) = self.body.take() else { return };
-        let end = {
-            let _entered = enter(How::End, self.pid, self.record, Waker::noop());
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop((body, hibernate::next()))));
-            let end = dropped.map_or_else(End::by_unwinding, |()| end);
-            match end.cause {
-                Cause::Panic => report::panicked(&end.reason),
-                Cause::Exit => report::exited(&end.reason),
-                Cause::Other => {}
-            }
-            end
-        };
-        self.record.finish(self.pid, end.reason);
-    }
+        end
+    };
+    process.record.finish(process.pid, end.reason);
 }
 
 /// How the future of a process ended.
-struct End {
+pub(super) struct End {
     reason: ExitReason,
     cause: Cause,
 }
@@ -231,7 +185,7 @@ enum Cause {
 }
 
 impl End {
-    fn of(reason: ExitReason) -> End {
+    pub(super) fn of(reason: ExitReason) -> End {
         End {
             reason,
             cause: Cause::Other,
@@ -247,13 +201,6 @@ impl End {
             },
             reason: reason_of_unwinding(payload),
         }
-    }
-}
-
-/// A task that is dropped unfinished, because its runtime shuts down, ends its process as a kill does.
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.end(End::of(ExitReason::Killed));
     }
 }
 

@@ -12,7 +12,7 @@ const ME: Pid = Pid::local(0, 0);
 const SUCCESSOR: Pid = Pid::local(0, 1);
 
 fn alive() -> Arc<Record> {
-    let record = Record::new();
+    let record = Record::new(0);
     record.begin(None, ME, Origin::of::<()>());
     Arc::new(record)
 }
