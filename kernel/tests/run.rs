@@ -2,22 +2,11 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
+use common::run::{Run, code, command, write};
 use serde_json::{Value, json};
-
-fn command(directory: &Path, args: &[&str]) -> Command {
-    common::prepare();
-    let mut command = Command::new(common::crabtree());
-    command
-        .arg("run")
-        .args(args)
-        .current_dir(directory)
-        .env("CRABTREE_CACHE_DIR", common::cache());
-    command
-}
 
 fn run(directory: &Path, args: &[&str]) -> Output {
     command(directory, args).output().unwrap()
@@ -25,15 +14,6 @@ fn run(directory: &Path, args: &[&str]) -> Output {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn code(id: &str, source: &str) -> Value {
-    json!({"cell_type": "code", "id": id, "metadata": {}, "outputs": [], "execution_count": null, "source": source})
-}
-
-fn write(directory: &Path, name: &str, cells: &[Value]) {
-    let notebook = json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {"vendor": {"kept": true}}, "cells": cells});
-    std::fs::write(directory.join(name), notebook.to_string()).unwrap();
 }
 
 fn read(directory: &Path, name: &str) -> Value {
@@ -191,19 +171,11 @@ fn ctrl_c_ends_the_run_and_writes_what_was_executed() {
             code("b", "std::future::pending::<()>().await;"),
         ],
     );
-    let mut run = command(directory.path(), &["n.ipynb"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(
-        told.any(|line| line.contains("cell 1/2")),
-        "the first cell has not ended"
-    );
-    let pid = run.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert!(told.any(|line| line.contains("code cell 2 of 2 (id b) failed: it was interrupted")));
-    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let mut run = Run::start(&mut command(directory.path(), &["n.ipynb"]));
+    run.says("cell 1/2");
+    run.interrupt();
+    run.says("code cell 2 of 2 (id b) failed: it was interrupted");
+    assert_eq!(run.ended().code(), Some(130));
     assert_eq!(stdout_of(&read(directory.path(), "n.executed.ipynb"), 0), "done\n");
 }
 

@@ -2,13 +2,15 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use common::run::{Run, code, command, write};
 use common::{Control, Kernel, patiently};
 use serde_json::json;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -20,19 +22,32 @@ async fn session(kernel: &mut Kernel) -> PathBuf {
     PathBuf::from(link.trim_matches('"')).parent().unwrap().to_owned()
 }
 
-fn is_alive(pid: &str) -> bool {
-    // A zombie has ended.
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-    status.is_ok_and(|status| !status.contains("State:\tZ"))
-}
+/// A process that may not be a child of this one.
+struct Process(AsyncFd<OwnedFd>);
 
-async fn gone(what: &str, is_there: impl Fn() -> bool) {
-    patiently(what, async {
-        while is_there() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+impl Process {
+    /// The host of a kernel.
+    async fn host(kernel: &mut Kernel) -> Process {
+        let pid: libc::pid_t = kernel.value("std::process::id()").await.parse().unwrap();
+        // SAFETY: the call takes no pointers.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+        // SAFETY: the descriptor is new, and nobody else's.
+        let fd = unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).unwrap()) };
+        // SAFETY: it is the same descriptor until it is dropped.
+        Process(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.unwrap())
+    }
+
+    fn kill(&self) {
+        // SAFETY: the descriptor is that of a process, and there is no information to point to.
+        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, 0, 0) };
+        assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    async fn ended(&self) {
+        // Linux says so when it has.
+        let _ready = patiently("the host's end", self.0.readable()).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +55,7 @@ async fn a_session_is_private_and_gone_after_shutdown_and_sigterm_with_its_subsh
     for shutdown in [true, false] {
         let mut kernel = Kernel::start().await;
         let directory = session(&mut kernel).await;
-        let host = kernel.value("std::process::id()").await;
+        let host = Process::host(&mut kernel).await;
         assert_eq!((mode(&directory), mode(directory.parent().unwrap())), (0o700, 0o700));
         let socket = directory.join("link");
         assert!(socket.exists(), "the socket is within");
@@ -59,7 +74,7 @@ async fn a_session_is_private_and_gone_after_shutdown_and_sigterm_with_its_subsh
         assert!(kernel.ended().await.success());
         assert!(!directory.exists(), "{} is left", directory.display());
         assert!(!Path::new(kernel.iopub_path()).exists(), "the socket of IOPub is left");
-        gone("the host's end", || is_alive(&host)).await;
+        host.ended().await;
     }
 }
 
@@ -67,10 +82,11 @@ async fn a_session_is_private_and_gone_after_shutdown_and_sigterm_with_its_subsh
 async fn what_a_killed_kernel_leaves_is_removed_by_the_next_start() {
     let mut kernel = Kernel::start().await;
     let directory = session(&mut kernel).await;
-    let host = kernel.value("std::process::id()").await;
+    let host = Process::host(&mut kernel).await;
     kernel.signal("-KILL");
     kernel.ended().await;
-    gone("the end of the host, which has nobody to serve", || is_alive(&host)).await;
+    // It has nobody to serve.
+    host.ended().await;
     assert!(directory.exists(), "nobody could remove it");
     let mut next = Kernel::start().await;
     assert_eq!(next.value("1").await, "1");
@@ -81,10 +97,9 @@ async fn what_a_killed_kernel_leaves_is_removed_by_the_next_start() {
 async fn a_session_whose_host_was_killed_goes_on_and_leaves_nothing() {
     let mut kernel = Kernel::start().await;
     let directory = session(&mut kernel).await;
-    let host = kernel.value("std::process::id()").await;
-    let killed = Command::new("kill").args(["-KILL", &host]).status().unwrap();
-    assert!(killed.success());
-    gone("the host's end", || is_alive(&host)).await;
+    let host = Process::host(&mut kernel).await;
+    host.kill();
+    host.ended().await;
     // This cell may be the one that finds out.
     kernel.execute("1").await;
     assert_eq!(kernel.value("2").await, "2");
@@ -96,27 +111,16 @@ async fn a_session_whose_host_was_killed_goes_on_and_leaves_nothing() {
 
 #[test]
 fn a_run_keeps_its_connection_file_private_and_leaves_nothing_after_ctrl_c() {
-    common::prepare();
     let directory = tempfile::tempdir().unwrap();
     let temporary = directory.path().join("t");
     std::fs::create_dir(&temporary).unwrap();
-    let cell = |source: &str| json!({"cell_type": "code", "id": source.len().to_string(), "metadata": {}, "execution_count": null, "outputs": [], "source": source});
-    let notebook = json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
-        cell("std::fs::write(\"session\", std::env::var(\"CRABTREE_LINK\")?)?;"), cell("std::future::pending::<()>().await;")]});
-    std::fs::write(directory.path().join("n.ipynb"), notebook.to_string()).unwrap();
-    let mut run = Command::new(common::crabtree())
-        .args(["run", "n.ipynb"])
-        .current_dir(directory.path())
-        .env("CRABTREE_CACHE_DIR", common::cache())
-        .env("TMPDIR", &temporary)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(
-        told.any(|line| line.contains("cell 1/2")),
-        "the first cell has not ended"
-    );
+    let cells = [
+        code("a", "std::fs::write(\"session\", std::env::var(\"CRABTREE_LINK\")?)?;"),
+        code("b", "std::future::pending::<()>().await;"),
+    ];
+    write(directory.path(), "n.ipynb", &cells);
+    let mut run = Run::start(command(directory.path(), &["n.ipynb"]).env("TMPDIR", &temporary));
+    run.says("cell 1/2");
     let private = std::fs::read_dir(&temporary)
         .unwrap()
         .flatten()
@@ -127,9 +131,8 @@ fn a_run_keeps_its_connection_file_private_and_leaves_nothing_after_ctrl_c() {
     let link = std::fs::read_to_string(directory.path().join("session")).unwrap();
     let session = Path::new(&link).parent().unwrap();
     assert!(session.exists());
-    let pid = run.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(run.wait().unwrap().code(), Some(130));
+    run.interrupt();
+    assert_eq!(run.ended().code(), Some(130));
     assert!(!session.exists(), "{} is left", session.display());
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
     assert!(left.is_empty(), "{left:?}");

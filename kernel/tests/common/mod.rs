@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod python;
+pub mod run;
 pub mod wire;
 
 use std::path::{Path, PathBuf};
