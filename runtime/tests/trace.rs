@@ -713,6 +713,20 @@ fn lanes_stand_in_the_order_in_which_they_appear() {
 }
 
 #[test]
+fn a_process_that_has_ended_keeps_the_label_that_it_gave_itself() {
+    check(async {
+        let (_, trace) = trace::seq((), async {
+            let short_lived = spawn(async {
+                process::set_label("short-lived");
+            });
+            end_of(short_lived).await;
+        })
+        .await;
+        assert_eq!(trace.lanes[1].to_string(), "short-lived");
+    });
+}
+
+#[test]
 fn an_outline_is_the_same_in_each_run() {
     check(async {
         let run = || async {

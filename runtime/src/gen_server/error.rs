@@ -46,6 +46,10 @@ impl From<StartError> for ExitReason {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // What a via is called has quotes of its own.
+            StartError::AlreadyStarted { name, pid } if name.as_str().contains('"') => {
+                write!(f, "already started: {pid} is registered as {name}")
+            }
             StartError::AlreadyStarted { name, pid } => {
                 write!(f, "already started: {pid} is registered as {name:?}")
             }

@@ -4,6 +4,7 @@ use super::current;
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
+use crate::trace;
 
 /// Labels the calling process: [`info`](super::info), [`list`](super::list) and crash reports show it.
 ///
@@ -31,8 +32,11 @@ use crate::pid::Pid;
 #[track_caller]
 pub fn set_label(label: impl Into<Name>) {
     let process = current::expect("process::set_label");
-    let label = Some(label.into());
-    process.record.lock().extras_mut().label = label;
+    let label = label.into();
+    if trace::is_on() {
+        trace::labelled(process.pid, &label);
+    }
+    process.record.lock().extras_mut().label = Some(label);
 }
 
 /// The label of a process; `None` when it has none or is not alive.

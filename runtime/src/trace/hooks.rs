@@ -190,6 +190,13 @@ pub(crate) fn named(kind: Kind, pid: Pid, name: &Name) {
     tracer.record(what, &text, &[(pid, called)]);
 }
 
+/// A process labels itself.
+#[cold]
+#[inline(never)]
+pub(crate) fn labelled(pid: Pid, label: &Name) {
+    node().tracer.labelled(pid, label);
+}
+
 impl What {
     fn of(kind: Kind, from: Pid, to: Option<Pid>) -> What {
         What {

@@ -94,7 +94,7 @@ use crate::node::node;
 pub use event::{Event, Fate, Handling, Kind, Lane};
 pub use fold::Row;
 pub(crate) use hooks::{
-    answered, exited, lost, named, received, related, sending, spawned, stamp, timeout, unread, waits,
+    answered, exited, labelled, lost, named, received, related, sending, spawned, stamp, timeout, unread, waits,
 };
 pub(crate) use recorder::Tracer;
 #[doc(hidden)]

@@ -150,6 +150,15 @@ impl Tracer {
         }
     }
 
+    /// Notes what a process calls itself, which nobody can ask it once it has ended, where it is known already.
+    pub(super) fn labelled(&self, pid: Pid, label: &Name) {
+        for (_, capture) in &mut self.0.lock().running {
+            if let Some(known) = capture.names.get_mut(&pid) {
+                known.label = Some(label.clone());
+            }
+        }
+    }
+
     /// What needs to be known of `what`; `None` when nobody wants it.
     pub(super) fn wanted(&self, what: &What) -> Option<Wanted> {
         let captures = self.0.lock();

@@ -424,7 +424,7 @@ fn a_global_name_is_any_value_and_belongs_to_one_server() {
         let error = start().await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("already started: {puppet} is registered as \"global::name((\\\"a test\\\", 1))\"")
+            format!("already started: {puppet} is registered as global::name((\"a test\", 1))")
         );
         gen_server::stop(name().of::<Puppet>()).await.unwrap();
         assert_eq!(name().whereis(), None);
