@@ -2,8 +2,10 @@
 //!
 //! Some words are names: pids, references, addresses, local ports. Each run has its own, so that a name may stand for
 //! another one, but always for the same, and no two for one. Some are measures: durations, times of day, temporary
-//! files. They may be anything. All else must be equal.
+//! files. They may be anything. All else must be equal, but for blanks on lines that have such words: how wide a column is
+//! depends on all of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -13,7 +15,7 @@ use regex::Regex;
 #[derive(Debug, PartialEq, Eq)]
 enum Piece<'a> {
     /// The same in each run.
-    Fixed(&'a str),
+    Fixed(Cow<'a, str>),
     /// The run's own name for something.
     Name(&'a str),
     /// What was measured.
@@ -49,22 +51,43 @@ fn pieces(line: &str, numbers: Numbers) -> Vec<Piece<'_>> {
     };
     for found in varying.captures_iter(line) {
         let whole = found.get_match();
-        pieces.push(Piece::Fixed(&line[end..whole.start()]));
-        pieces.push(match found.name("name").or_else(|| found.name("number")) {
-            Some(name) => Piece::Name(name.as_str()),
-            None => Piece::Measure,
-        });
+        let name = found.name("name").or_else(|| found.name("number"));
+        let before = &line[end..whole.start()];
+        pieces.push(Piece::Fixed(match end {
+            // Measures at the start of lines are aligned to the right.
+            0 if name.is_none() && before.chars().all(|c| matches!(c, ' ' | '│')) => Cow::Borrowed(before.trim_end()),
+            0 => Cow::Borrowed(before),
+            _ => unpadded(before),
+        }));
+        pieces.push(name.map_or(Piece::Measure, |name| Piece::Name(name.as_str())));
         end = whole.end();
     }
-    pieces.push(Piece::Fixed(line[end..].trim_end()));
+    let rest = line[end..].trim_end();
+    pieces.push(Piece::Fixed(if end == 0 {
+        Cow::Borrowed(rest)
+    } else {
+        unpadded(rest)
+    }));
     pieces
+}
+
+/// One blank where there are several.
+fn unpadded(text: &str) -> Cow<'_, str> {
+    if !text.contains("  ") {
+        return Cow::Borrowed(text);
+    }
+    let mut last = 'x';
+    let kept = text
+        .chars()
+        .filter(|&c| std::mem::replace(&mut last, c) != ' ' || c != ' ');
+    Cow::Owned(kept.collect())
 }
 
 /// The line with a blank for each name and measure.
 pub(super) fn without_names(line: &str, numbers: Numbers) -> String {
     let blank = |piece| match piece {
         Piece::Fixed(text) => text,
-        Piece::Name(_) | Piece::Measure => "…",
+        Piece::Name(_) | Piece::Measure => Cow::Borrowed("…"),
     };
     pieces(line, numbers).into_iter().map(blank).collect()
 }
@@ -151,6 +174,30 @@ mod tests {
             ("3 seconds", "4 seconds"),
             ("1.5", "1.6"),
             ("v1", "v2"),
+        ] {
+            assert!(!same(&mut Names::default(), saved, executed), "{saved} {executed}");
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_names_in_each_run() {
+        let mut names = Names::default();
+        for (saved, executed) in [
+            (
+                " 59.2µs  <0.9.0>  → <0.15.0>  CALL   Add",
+                "219.2µs  <0.91.0> → <0.5.0>  CALL   Add",
+            ),
+            (
+                "│   1.5ms  <0.9.0>  → <0.15.0>  CALL   Add",
+                "│ 401.5ms  <0.91.0> → <0.5.0>  CALL   Add",
+            ),
+        ] {
+            assert!(same(&mut names, saved, executed), "{saved} {executed}");
+        }
+        for (saved, executed) in [
+            ("a  b", "a b"),
+            ("  <0.9.0> x", "<0.9.0> x"),
+            ("<0.9.0> x y", "<0.9.0> xy"),
         ] {
             assert!(!same(&mut Names::default(), saved, executed), "{saved} {executed}");
         }
