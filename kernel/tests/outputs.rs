@@ -56,6 +56,13 @@ fn variables_that_cannot_be_kept_are_explained_where_they_are_bound() {
             &["no name", ".collect()"],
         )
         .await;
+        kernel
+            .run("async fn load() -> Result<i32, Box<dyn std::error::Error + Send + Sync>> { Ok(5) }")
+            .await;
+        let both = "let (loaded, n) = (load().await, 3);";
+        check(kernel, both, &["`Error` in it", "`use std::error::Error;`"]).await;
+        kernel.run(&format!("use std::error::Error;\n{both}")).await;
+        assert_eq!(kernel.value("(loaded.unwrap(), n)").await, "(5, 3)");
         assert_eq!(kernel.value("text").await, "\"a b\"");
     });
 }

@@ -136,6 +136,21 @@ pub(super) fn of_sentence(sentence: &str, code: &str) -> Option<Mistake> {
     Some(Mistake { message, help, place })
 }
 
+/// What is behind an advice of rustc's that evcxr shows alone, since the error is in code that it has generated: the type of
+/// a variable, where traits are called by their last names. `import` is what rustc would write.
+pub(super) fn of_trait_out_of_scope(import: &str) -> Option<Mistake> {
+    let path = import.trim().strip_prefix("use ")?.trim_end_matches(';');
+    let name = path.rsplit("::").next()?;
+    Some(Mistake {
+        message: format!("the type of a variable that is to be kept has `{name}` in it, which is not in scope"),
+        help: format!(
+            "`use {path};` in this cell or in an earlier one; or write the variable's type with whole paths: \
+             `let name: Box<dyn {path}> = …;`; or use the value inside a block: `{{ … }}`"
+        ),
+        place: None,
+    })
+}
+
 /// About a variable whose type has no name.
 fn unnamed(name: &str, type_name: &str) -> (String, String) {
     if type_name.contains("impl Future") || type_name.contains("async block") {
@@ -235,6 +250,14 @@ mod tests {
         check(iterator, "1;\nlet x = f();", "has no name", "collect");
         let unknown = "Couldn't automatically determine type of variable `x`.\nPlease";
         check(unknown, "1;\nlet x = f();", "cannot be told", "let x: Type");
+    }
+
+    #[test]
+    fn a_trait_in_the_type_of_a_variable_is_to_be_imported() {
+        let mistake = of_trait_out_of_scope("use std::error::Error;\n\n").unwrap();
+        assert!(mistake.message.contains("`Error`"), "{}", mistake.message);
+        assert!(mistake.help.starts_with("`use std::error::Error;`"), "{}", mistake.help);
+        assert_eq!(of_trait_out_of_scope("std::error::"), None);
     }
 
     #[test]

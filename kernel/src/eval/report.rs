@@ -3,6 +3,7 @@
 use console::Style;
 use crabtree_link::GENERATED;
 use evcxr::CompilationError;
+use serde_json::Value;
 
 use super::CellError;
 use super::assist::without_versions;
@@ -87,8 +88,11 @@ fn message(error: &CompilationError) -> String {
     text
 }
 
-/// What evcxr has to say about a variable.
+/// What evcxr, or rustc in code of evcxr's, has to say about a variable.
 fn mistake(error: &CompilationError, code: &Rewritten) -> Option<Mistake> {
+    if error.level() == "help" && error.message().starts_with("consider importing") {
+        return mistakes::of_trait_out_of_scope(error.json["spans"][0]["suggested_replacement"].as_str()?);
+    }
     // rustc's own words have JSON.
     let said = error.json.is_null().then(|| error.message())?;
     mistakes::of_sentence(&said, code.source())
@@ -157,7 +161,7 @@ fn compile_error(
             lines.extend(advised("notebook", &text));
         }
     }
-    for (level, text) in advice(error) {
+    for (level, text) in advice(&error.json) {
         lines.extend(advised(&level, &text));
     }
     if let Some(text) = mistakes::advice(error, fates) {
@@ -218,15 +222,24 @@ fn without_generated_places(text: &str) -> String {
     without
 }
 
+/// What is no advice: how the compiler was called, which macro of ours the code is in, and that there are two packages of
+/// one name, of which cells see the one that has all of the other.
+const NO_ADVICE: [&str; 5] = [
+    "RUST_BACKTRACE",
+    "__show",
+    "evcxr_",
+    "different versions of crate `crabtree`",
+    "`cargo tree` to explore your dependency tree",
+];
+
 /// What rustc adds to an error: levels and texts.
-fn advice(error: &CompilationError) -> Vec<(String, String)> {
+fn advice(said: &Value) -> Vec<(String, String)> {
     let mut advice = Vec::new();
-    for child in error.json["children"].as_array().into_iter().flatten() {
+    for child in said["children"].as_array().into_iter().flatten() {
         let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else {
             continue;
         };
-        // How the compiler was called, and which macro of ours the code is in, is no advice.
-        if message.contains("RUST_BACKTRACE") || message.contains("__show") || message.contains("evcxr_") {
+        if NO_ADVICE.iter().any(|part| message.contains(part)) {
             continue;
         }
         let mut text = message.to_owned();
@@ -366,6 +379,16 @@ mod tests {
     fn places_in_generated_code_are_left_out_of_types() {
         let text = "found `{async block@src/lib.rs:118:14: 118:19}`, not {closure@src/lib.rs:1:2: 1:3}";
         assert_eq!(without_generated_places(text), "found `{async block}`, not {closure}");
+    }
+
+    #[test]
+    fn what_rustc_says_of_how_the_library_is_built_is_left_out() {
+        let said = serde_json::json!({"children": [
+            {"level": "note", "message": "there are multiple different versions of crate `crabtree` in the dependency graph", "spans": []},
+            {"level": "help", "message": "you can use `cargo tree` to explore your dependency tree", "spans": []},
+            {"level": "help", "message": "try this", "spans": [{"suggested_replacement": " a + b "}]},
+        ]});
+        assert_eq!(advice(&said), [("help".to_owned(), "try this: `a + b`".to_owned())]);
     }
 
     #[test]
