@@ -78,6 +78,7 @@ fn a_chapter_of_livebook_becomes_a_notebook_with_its_attachments() {
         .collect();
     assert_eq!(kinds, ["markdown", "markdown", "markdown", "code"]);
     assert!(text.contains("(next.ipynb)"), "{text}");
+    assert!(text.contains("(./files/tree.svg)"), "{text}");
     assert!(directory.path().join("out/files/tree.svg").exists());
 }
 

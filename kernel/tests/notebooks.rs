@@ -72,6 +72,11 @@ fn saved_notebooks_are_whole() {
         for cell in cells(&notebook) {
             for target in links(&text(&cell["source"])) {
                 assert!(path.with_file_name(&target).exists(), "{name} links to {target}");
+                let kept = !target.starts_with("files/");
+                assert!(
+                    kept,
+                    "{name}: nbconvert makes a link to `{target}` lead elsewhere; `./{target}` stays"
+                );
             }
         }
     }
@@ -98,6 +103,41 @@ fn a_picture_is_there_in_each_form_that_front_ends_take() {
         }
     }
     assert!(pictures > 0);
+}
+
+/// Where nbconvert's own converters are: pandoc for text, Inkscape for drawings.
+#[test]
+fn what_nbconvert_makes_latex_of_keeps_its_pictures() {
+    let is_there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if !is_there("pandoc") || !is_there("inkscape") {
+        eprintln!("not looked at: pandoc or inkscape is not in PATH, and nbconvert makes no LaTeX without them");
+        return;
+    }
+    let gallery = Path::new(env!("CARGO_MANIFEST_DIR")).join("../notebooks/gallery.ipynb");
+    let results = tempfile::tempdir().unwrap();
+    python::succeed(
+        python::Python::with_kernel()
+            .command("jupyter")
+            .args(["nbconvert", "--to", "latex", "--output-dir"])
+            .arg(results.path())
+            .arg(&gallery),
+    );
+    let latex = std::fs::read_to_string(results.path().join("gallery.tex")).unwrap();
+    let mut pictures = 0;
+    for (picture, _) in latex
+        .split("{gallery_files/")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+    {
+        let pdf = std::fs::read(results.path().join("gallery_files").join(picture)).unwrap();
+        assert!(pdf.starts_with(b"%PDF"), "{picture}");
+        pictures += 1;
+    }
+    let notebook = read(&gallery);
+    let drawn = cells(&notebook)
+        .flat_map(outputs)
+        .filter(|output| output["data"]["image/svg+xml"] != Value::Null);
+    assert_eq!(pictures, drawn.count());
 }
 
 /// The cells of the book that hold code, in order: those that it runs (r), shows (s), and installs packages with (i).

@@ -17,7 +17,7 @@ pub(super) fn notebook(livemd: &Livemd) -> Value {
         match cell {
             Cell::Markdown(text) => {
                 ids.section(text);
-                cells.push(markdown(&ids.next(""), &with_links_to_notebooks(text)));
+                cells.push(markdown(&ids.next(""), &with_links_of_jupyter(text)));
             }
             Cell::Code {
                 language,
@@ -69,8 +69,9 @@ fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}\n{fence}")
 }
 
-/// Links to other notebooks of Livebook lead to what they become here.
-fn with_links_to_notebooks(text: &str) -> String {
+/// Links lead to what they mean here: those to other notebooks of Livebook to what these become, those to attachments to
+/// files. nbconvert takes `files/` for an old sign of Jupyter's, and off the link, where nothing stands before it.
+fn with_links_of_jupyter(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(".livemd") {
@@ -83,7 +84,7 @@ fn with_links_to_notebooks(text: &str) -> String {
         rest = &after[".livemd".len()..];
     }
     result.push_str(rest);
-    result
+    result.replace("](files/", "](./files/")
 }
 
 /// Ids that say where a cell is, and stay the same when a notebook is imported again.
@@ -193,6 +194,14 @@ mod tests {
         let text = "[a](b.livemd) <a href=\"c.livemd\">c</a> [d](b.livemd#x) [e](https://e.org/b.livemd) b.livemd (a b.livemd)";
         let expected =
             "[a](b.ipynb) <a href=\"c.ipynb\">c</a> [d](b.ipynb#x) [e](https://e.org/b.livemd) b.livemd (a b.livemd)";
-        assert_eq!(with_links_to_notebooks(text), expected);
+        assert_eq!(with_links_of_jupyter(text), expected);
+    }
+
+    #[test]
+    fn links_to_attachments_are_ones_that_nbconvert_leaves_alone() {
+        assert_eq!(
+            with_links_of_jupyter("![a](files/b.svg) (files/c)"),
+            "![a](./files/b.svg) (files/c)"
+        );
     }
 }

@@ -12,6 +12,7 @@ const { browse, checkPicture, look, shoot } = require('./lab');
 const PROCESSES = path.join(__dirname, 'processes.ipynb');
 const CHAPTER = path.join(__dirname, '../../../notebooks/ch_5.2_supervision_strategies.ipynb');
 const TREES = 6;
+const DRAWINGS = 3;
 
 let browser, page;
 
@@ -31,6 +32,16 @@ test('what nbconvert makes of a notebook shows its trees', async () => {
   await convert(CHAPTER);
   await checkTrees();
   await shoot(page, 'nbconvert');
+});
+
+test('what nbconvert makes of a notebook shows the drawings in its prose', async () => {
+  fs.cpSync(path.join(path.dirname(CHAPTER), 'files'), path.join(process.env.WORK, 'files'), { recursive: true });
+  await convert(CHAPTER);
+  const drawings = await page.$$('img[src*="files/"]');
+  assert.equal(drawings.length, DRAWINGS);
+  for (const drawing of drawings) {
+    assert.ok((await look(page, drawing)).colours >= 4, 'it is not blank');
+  }
 });
 
 test('controls that nobody can use any more are pictures', async () => {
