@@ -328,7 +328,11 @@ impl Listings {
         while let Some(start) = rest.find(GENERATED) {
             located.push_str(&rest[..start]);
             rest = &rest[start..];
-            let found = Said::parse(rest);
+            // A file of another package has a longer path.
+            let is_longer =
+                located.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '\\' | '_' | '-' | '.'));
+            let is_other = |said: &Said<'_>| is_longer && matches!(said, Said::Place(Generated { cell: None, .. }));
+            let found = Said::parse(rest).filter(|(said, _)| !is_other(said));
             let length = found.map_or(GENERATED.len(), |(_, length)| length);
             let place = found.and_then(|(said, _)| match said {
                 Said::Place(generated) => Some(self.origin(generated.cell.or(own)?, generated)?.to_string()),
@@ -436,6 +440,11 @@ mod tests {
         assert_eq!(
             listings.locate(text.to_owned(), None),
             "at cell [5] 3:5\nat src/lib.rs:3:5 src/lib.rs:5:1. src/lib.rs@2:x"
+        );
+        let others = "at /home/a/package/src/lib.rs:3:5, package/src/lib.rs:3:5: \"src/lib.rs:3:5\"";
+        assert_eq!(
+            listings.locate(others.to_owned(), Some(2)),
+            "at /home/a/package/src/lib.rs:3:5, package/src/lib.rs:3:5: \"cell [5] 3:5\""
         );
     }
 
