@@ -3,45 +3,48 @@
 //! Most processes have one link, watch one other, or wait for one answer. A tree would allocate room for eleven.
 
 use std::collections::BTreeMap;
-use std::iter::Chain;
-use std::{collections::btree_map, option};
+use std::iter::{Chain, Flatten};
+use std::ops::Bound::{self, Excluded, Unbounded};
+use std::option;
 
 /// See the module. It goes through its entries in the order of their keys, as a tree does.
 pub(crate) struct Few<K, V> {
     /// Any one of the entries, not the least.
     one: Option<(K, V)>,
-    others: BTreeMap<K, V>,
+    /// Never empty.
+    #[expect(clippy::box_collection, reason = "a tree is three words, and most have none")]
+    others: Option<Box<BTreeMap<K, V>>>,
 }
 
 impl<K, V> Default for Few<K, V> {
     fn default() -> Few<K, V> {
         Few {
             one: None,
-            others: BTreeMap::new(),
+            others: None,
         }
     }
 }
 
 impl<K: Ord, V> Few<K, V> {
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.one.is_some()) + self.others.len()
+        usize::from(self.one.is_some()) + self.others.as_ref().map_or(0, |others| others.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.one.is_none() && self.others.is_none()
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.one {
             Some((one, value)) if one == key => Some(value),
-            _ => self.others.get(key),
+            _ => self.others.as_ref()?.get(key),
         }
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         match &mut self.one {
             Some((one, value)) if one == key => Some(value),
-            _ => self.others.get_mut(key),
+            _ => self.others.as_mut()?.get_mut(key),
         }
     }
 
@@ -56,25 +59,39 @@ impl<K: Ord, V> Few<K, V> {
         }
         match self.one {
             None => self.one = Some((key, value)),
-            Some(_) => drop(self.others.insert(key, value)),
+            Some(_) => drop(self.others.get_or_insert_default().insert(key, value)),
         }
         None
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        match self.one.take_if(|(one, _)| one == key) {
-            Some((_, value)) => Some(value),
-            None => self.others.remove(key),
+        if let Some((_, value)) = self.one.take_if(|(one, _)| one == key) {
+            return Some(value);
         }
+        let others = self.others.as_mut()?;
+        let value = others.remove(key);
+        if others.is_empty() {
+            self.others = None;
+        }
+        value
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let one = self.one.as_ref().map(|(key, value)| (key, value));
         let (before, after) = match one {
-            Some((key, _)) => (self.others.range(..key), Some(self.others.range(key..))),
-            None => (self.others.range(..), None),
+            Some((key, _)) => (
+                self.range(Unbounded, Excluded(key)),
+                Some(self.range(Excluded(key), Unbounded)),
+            ),
+            None => (self.range(Unbounded, Unbounded), None),
         };
         before.chain(one).chain(after.into_iter().flatten())
+    }
+
+    /// The others, as far as their keys lie between those.
+    fn range(&self, from: Bound<&K>, to: Bound<&K>) -> impl Iterator<Item = (&K, &V)> {
+        let others = self.others.as_ref().map(|others| others.range::<K, _>((from, to)));
+        others.into_iter().flatten()
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
@@ -84,13 +101,14 @@ impl<K: Ord, V> Few<K, V> {
 
 impl<K: Ord, V> IntoIterator for Few<K, V> {
     type Item = (K, V);
-    type IntoIter = Chain<option::IntoIter<(K, V)>, btree_map::IntoIter<K, V>>;
+    type IntoIter = Chain<option::IntoIter<(K, V)>, Flatten<option::IntoIter<BTreeMap<K, V>>>>;
 
     fn into_iter(mut self) -> Self::IntoIter {
-        if !self.others.is_empty() {
-            self.others.extend(self.one.take());
-        }
-        self.one.into_iter().chain(self.others)
+        let others = self.others.map(|mut others| {
+            others.extend(self.one.take());
+            *others
+        });
+        self.one.into_iter().chain(others.into_iter().flatten())
     }
 }
 

@@ -6,8 +6,10 @@ use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::record::Link;
+use crate::process::few::Few;
+use crate::process::record::{Link, State};
 use crate::process::{self, current, is_alive};
+use std::sync::atomic::Ordering;
 
 /// Puts the calling process under a key, with a value. Gives the pid of the partition that it is linked to from now on.
 ///
@@ -50,7 +52,8 @@ pub(super) fn register_pid<K: Key, V: Value>(
     tie(owner, partition)?;
     let number = tables.next_number();
     {
-        let mut keys = tables.of_key(&key, owner).keys.write();
+        let partition = tables.of_key(&key, owner);
+        let mut keys = partition.keys.write();
         let entries = keys.entry(key.clone()).or_default();
         if tables.kind == Kind::Unique {
             let holder = entries.values().map(|(pid, _)| *pid).find(|pid| is_alive(*pid));
@@ -61,13 +64,15 @@ pub(super) fn register_pid<K: Key, V: Value>(
                 return Err(RegistryError::AlreadyRegistered { key, pid });
             }
             // Whoever had the key is dead, and was not cleaned up yet.
+            partition.count.fetch_sub(entries.len(), Ordering::Relaxed);
             *entries = Default::default();
         }
         entries.insert(number, (owner, value.clone()));
+        partition.count.fetch_add(1, Ordering::Relaxed);
     }
     let mut owners = home.owners.lock();
     let owned = owners.entry(owner).or_default();
-    owned.entry(key.clone()).or_default().push(number);
+    owned.entry(key.clone()).or_default().insert(number, ());
     drop(owners);
     if !is_alive(owner) {
         // Its partition may have cleaned up before the table of owners had this.
@@ -91,6 +96,17 @@ fn tie(owner: Pid, partition: Pid) -> Result<(), RegistryError> {
         let record = node().table.get(pid)?;
         record.update(pid, |state| state.relations_mut().links.insert(other, Link::Active))
     };
+    let is_tied = node().table.get(owner).and_then(|record| {
+        let links = |state: &mut State| {
+            state
+                .relations()
+                .map(|relations| relations.links.get(&partition).copied())
+        };
+        record.update(owner, links).flatten().flatten()
+    });
+    if is_tied == Some(Link::Active) {
+        return Ok(());
+    }
     with(partition, owner);
     match with(owner, partition) {
         Some(_) => Ok(()),
@@ -157,11 +173,13 @@ pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wa
         return;
     }
     let tables = &registry.0;
-    tables.remove(key, owner, &numbers);
+    tables.remove(key, owner, numbers.iter());
     let mut owners = tables.of_owner(owner).owners.lock();
     if let Some(owned) = owners.get_mut(&owner) {
         if let Some(all) = owned.get_mut(key) {
-            all.retain(|number| !numbers.contains(number));
+            for number in &numbers {
+                all.remove(number);
+            }
             if all.is_empty() {
                 owned.remove(key);
             }
@@ -180,13 +198,18 @@ pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wa
 /// What a process has under a key, with the numbers of the registrations.
 pub(super) fn own_entries<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, owner: Pid) -> Vec<(u64, V)> {
     let owners = registry.0.of_owner(owner).owners.lock();
-    let numbers = owners.get(&owner).and_then(|owned| owned.get(key)).cloned();
+    let owned = owners.get(&owner).and_then(|owned| owned.get(key));
+    let numbers: Vec<u64> = owned
+        .into_iter()
+        .flat_map(Few::iter)
+        .map(|(number, ())| *number)
+        .collect();
     drop(owners);
     let keys = registry.0.of_key(key, owner).keys.read();
     let Some(entries) = keys.get(key) else {
         return Vec::new();
     };
-    let numbers = numbers.into_iter().flatten();
+    let numbers = numbers.into_iter();
     numbers
         .filter_map(|number| Some((number, entries.get(&number)?.1.clone())))
         .collect()

@@ -8,6 +8,7 @@ use crate::message::Term;
 use crate::pid::Pid;
 use crate::process::is_alive;
 use crate::task;
+use std::sync::atomic::Ordering;
 
 /// Who is under a key, and the values. In the order of registration within a partition.
 pub fn lookup<K: Key, V: Value>(registry: &Registry<K, V>, key: &K) -> Vec<(Pid, V)> {
@@ -111,14 +112,7 @@ pub fn count_select<K: Key, V: Value>(registry: &Registry<K, V>, wanted: impl Fn
 pub fn count<K: Key, V: Value>(registry: &Registry<K, V>) -> usize {
     let partitions = registry.0.partitions.iter();
     partitions
-        .map(|partition| {
-            partition
-                .keys
-                .read()
-                .values()
-                .map(|entries| entries.len())
-                .sum::<usize>()
-        })
+        .map(|partition| partition.count.load(Ordering::Relaxed))
         .sum()
 }
 

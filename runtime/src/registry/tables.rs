@@ -18,7 +18,7 @@ use crate::process::few::Few;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// See the module.
 pub(super) struct Tables<K, V> {
@@ -39,12 +39,14 @@ pub(super) struct Partition<K, V> {
     pub(super) pid: Mutex<Option<Pid>>,
     /// Who is under a key, in the order of registration.
     pub(super) keys: RwLock<HashMap<K, Entries<V>>>,
+    /// How many registrations are under all keys; changed while `keys` is locked.
+    pub(super) count: AtomicUsize,
     /// The registrations of each process.
     pub(super) owners: Mutex<HashMap<Pid, Owned<K>, Mixing>>,
 }
 
 /// The numbers of registrations, by key.
-pub(super) type Owned<K> = HashMap<K, Vec<u64>>;
+pub(super) type Owned<K> = HashMap<K, Few<u64, ()>>;
 
 /// Registrations by number.
 pub(super) type Entries<V> = Few<u64, (Pid, V)>;
@@ -54,6 +56,7 @@ impl<K, V> Default for Partition<K, V> {
         Partition {
             pid: Mutex::default(),
             keys: RwLock::default(),
+            count: AtomicUsize::new(0),
             owners: Mutex::default(),
         }
     }
@@ -118,11 +121,13 @@ impl<K: Key, V: Value> Tables<K, V> {
     }
 
     /// Takes registrations out of the table of keys.
-    pub(super) fn remove(&self, key: &K, owner: Pid, numbers: &[u64]) {
-        let mut keys = self.of_key(key, owner).keys.write();
+    pub(super) fn remove<'a>(&self, key: &K, owner: Pid, numbers: impl Iterator<Item = &'a u64>) {
         let mut removed = Vec::new();
+        let partition = self.of_key(key, owner);
+        let mut keys = partition.keys.write();
         if let Some(entries) = keys.get_mut(key) {
-            removed.extend(numbers.iter().map(|number| entries.remove(number)));
+            removed.extend(numbers.filter_map(|number| entries.remove(number)));
+            partition.count.fetch_sub(removed.len(), Ordering::Relaxed);
             if entries.is_empty() {
                 keys.remove(key);
             }
@@ -136,7 +141,7 @@ impl<K: Key, V: Value> Tables<K, V> {
     pub(super) fn forget(&self, owner: Pid) {
         let owned = self.of_owner(owner).owners.lock().remove(&owner);
         for (key, numbers) in owned.into_iter().flatten() {
-            self.remove(&key, owner, &numbers);
+            self.remove(&key, owner, numbers.iter().map(|(number, ())| number));
         }
     }
 }
