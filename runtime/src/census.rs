@@ -1,7 +1,6 @@
 //! How much the node keeps: what a test looks at to see that nothing stays behind.
 
 use crate::node::node;
-use crate::process::record::Phase;
 use crate::{application, ets, process, timer};
 
 /// The counts of the node. They belong together only when nothing else happens meanwhile.
@@ -50,7 +49,7 @@ pub fn census() -> Census {
     };
     for (_, record) in node().table.all() {
         let state = record.lock();
-        if state.phase == Phase::Free {
+        if !state.alive {
             continue;
         }
         census.processes += 1;

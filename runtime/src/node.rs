@@ -65,8 +65,7 @@ impl Node {
         let names = Names::default();
         let user = {
             let (user, record) = table.acquire();
-            record.begin(None, user, Origin::of::<io::Terminal>());
-            let mut state = record.lock();
+            let mut state = record.begin(None, user, Origin::of::<io::Terminal>());
             state.extras_mut().device = Some(Arc::new(io::Terminal::default()));
             state.extras_mut().name = Some("user".into());
             user

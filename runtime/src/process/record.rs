@@ -1,12 +1,12 @@
 //! The record of a process: what others can reach of it, and what it keeps to itself.
 //!
 //! # Invariants
-//! 1. The queue is open exactly while the phase is `Alive`.
+//! 1. The queue is open exactly while the process is alive.
 //! 2. `state` is locked only for short steps, and no other record's lock is waited for within. The register of names
 //!    is: record first, then names. The one code of a user that runs under the lock is a `Debug` that is shown, and
 //!    while it runs ([`Showing`]) its thread waits for no record at all.
 //! 3. The serial changes only at the very end of a process, after everybody was told.
-//! 4. A state whose phase is not `Alive` is empty, but for what [`Record::begin`] sets.
+//! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
 
 use super::backtrace::Asked;
 use super::carrier::BodyCell;
@@ -56,7 +56,8 @@ pub(crate) struct Record {
 
 /// What only the process itself changes, mostly.
 pub(crate) struct State {
-    pub(crate) phase: Phase,
+    /// Whether a process has the record, that did not end yet.
+    pub(crate) alive: bool,
     pub(crate) inbox: Inbox,
     pub(crate) trap_exit: bool,
     /// Why the process must end, as soon as its task notices.
@@ -85,15 +86,6 @@ struct Remains {
     has_timers: bool,
     relations: Option<Box<Relations>>,
     extras: Option<Box<Extras>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Phase {
-    /// No process has this record.
-    Free,
-    Alive,
-    /// It ended, and those who should know are being told.
-    Exiting,
 }
 
 /// Who stands in what relation to the process.
@@ -200,7 +192,7 @@ impl Extras {
 impl State {
     fn free() -> State {
         State {
-            phase: Phase::Free,
+            alive: false,
             inbox: Inbox::default(),
             trap_exit: false,
             exit: None,
@@ -247,7 +239,7 @@ impl State {
 
     /// Leaves the state empty.
     fn end_life(&mut self) -> Remains {
-        self.phase = Phase::Exiting;
+        self.alive = false;
         self.trap_exit = false;
         self.exit = None;
         self.waits_at = None;
@@ -456,15 +448,16 @@ impl Record {
         Priority::of_byte(self.priority.swap(priority.as_byte(), Ordering::Relaxed))
     }
 
-    /// Begins a process in this record.
-    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) {
+    /// Begins a process in this record. Gives its state, to be filled before anybody looks at it.
+    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) -> MutexGuard<'_, State> {
         let mut state = self.state.lock();
-        state.phase = Phase::Alive;
+        state.alive = true;
         state.parent = parent;
         state.group_leader = group_leader;
         state.origin = origin;
         self.ends.store(false, Ordering::Relaxed);
         self.queue.open();
+        state
     }
 
     /// The state as it was left: signals that wait in the queue have not taken effect.
@@ -496,7 +489,7 @@ impl Record {
         mut state: MutexGuard<'_, State>,
         read: impl FnOnce(&mut State) -> R,
     ) -> Option<R> {
-        if state.phase != Phase::Alive || self.serial() != me.serial() {
+        if !state.alive || self.serial() != me.serial() {
             return None;
         }
         let mut out = Outbox::new();
@@ -513,7 +506,7 @@ impl Record {
             true => self.state.try_lock()?,
             false => self.state.lock(),
         };
-        (state.phase == Phase::Alive && self.serial() == me.serial()).then(|| read(&state))
+        (state.alive && self.serial() == me.serial()).then(|| read(&state))
     }
 
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
@@ -632,7 +625,6 @@ impl Record {
         }
         // Values of a user's types: what their destructors do must not stop the end of the process.
         quietly(|| drop((unread, unsent, unanswered, remains.inbox, remains.extras, left)));
-        self.state.lock().phase = Phase::Free;
         self.serial.fetch_add(1, Ordering::Release);
     }
 

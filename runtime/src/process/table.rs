@@ -8,7 +8,7 @@
 //! 1. A segment, once made, stays where it is for ever.
 //! 2. A number is either free, and then in `Free`, or owned by one process.
 
-use super::record::{Phase, Record};
+use super::record::Record;
 use crate::pid::Pid;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -96,13 +96,10 @@ impl Table {
         (0..fresh).filter_map(|number| Some((number, self.at(number, false)?)))
     }
 
-    /// The processes that are alive, or end just now.
+    /// The processes that are alive.
     pub(crate) fn pids(&self) -> impl Iterator<Item = Pid> {
-        let used = self
-            .all()
-            .map(|(number, record)| (number, record.lock().phase, record.serial()));
-        used.filter(|(_, phase, _)| *phase != Phase::Free)
-            .map(|(number, _, serial)| Pid::local(number, serial))
+        let used = self.all().map(|(_, record)| (record.lock().alive, record.pid()));
+        used.filter(|(alive, _)| *alive).map(|(_, pid)| pid)
     }
 
     fn at(&self, number: u32, make: bool) -> Option<&Record> {

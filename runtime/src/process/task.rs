@@ -4,7 +4,7 @@ use super::backtrace::{Asked, poll_in};
 use super::current::{self, Current, How, enter};
 use super::origin::Origin;
 use super::priority::Priority;
-use super::record::{Link, Phase, Record};
+use super::record::{Link, Record, State};
 use super::{carrier, hibernate};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -12,7 +12,6 @@ use crate::reason::{is_exit, is_stop, reason_of_unwinding};
 use crate::trace::{self, Kind};
 use crate::{ExitReason, report};
 use std::any::Any;
-use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -70,8 +69,25 @@ pub(crate) fn run(pid: Pid, body: Body) {
 
 /// Makes a living process without anything that runs it.
 pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
-    let Ok(begun) = begin_as(start, |_| Ok::<(), Infallible>(()));
-    begun
+    let (pid, record) = node().table.acquire();
+    let parent = current::get();
+    record.set_priority(start.priority);
+    let group_leader = parent.and_then(|parent| {
+        let relate = |state: &mut State| {
+            start.enter_child(state, pid);
+            state.group_leader
+        };
+        parent.record.update(parent.pid, relate)
+    });
+    let parent = parent.map(|parent| parent.pid);
+    let mut state = record.begin(parent, group_leader.unwrap_or(node().user), start.origin);
+    parent.inspect(|parent| start.enter_parent(&mut state, *parent));
+    drop(state);
+    if trace::is_on() {
+        trace::spawned(parent, pid, start.origin.compiled_path());
+        parent.inspect(|parent| start.trace(*parent, pid));
+    }
+    (pid, record)
 }
 
 /// Like [`begin`], for a process that `register` gives a name first.
@@ -82,19 +98,17 @@ pub(crate) fn begin_as<E>(
     start: Start,
     register: impl FnOnce(Pid) -> Result<(), E>,
 ) -> Result<(Pid, &'static Record), E> {
-    let (pid, record) = node().table.acquire();
-    let parent = current::get();
-    record.set_priority(start.priority);
-    record.begin(parent.map(|parent| parent.pid), current::group_leader(), start.origin);
-    if trace::is_on() {
-        let parent = parent.map(|parent| parent.pid);
-        trace::spawned(parent, pid, start.origin.compiled_path());
-    }
+    let alone = Start {
+        link: false,
+        monitor: None,
+        ..start
+    };
+    let (pid, record) = begin(alone);
     if let Err(error) = register(pid) {
         record.finish(pid, ExitReason::Normal);
         return Err(error);
     }
-    if let Some(parent) = parent {
+    if let Some(parent) = current::get() {
         relate(parent, pid, record, start);
     }
     Ok((pid, record))
@@ -103,22 +117,40 @@ pub(crate) fn begin_as<E>(
 /// Links and watches a process that has begun and does not run, as `parent`.
 pub(crate) fn relate(parent: Current, pid: Pid, record: &Record, start: Start) {
     if trace::is_on() {
-        let related = [(start.link, Kind::Link), (start.monitor.is_some(), Kind::Monitor)];
-        for (_, kind) in related.into_iter().filter(|(is, _)| *is) {
-            trace::related(kind, parent.pid, pid);
+        start.trace(parent.pid, pid);
+    }
+    if start.link || start.monitor.is_some() {
+        start.enter_child(&mut parent.record.lock(), pid);
+        start.enter_parent(&mut record.lock(), parent.pid);
+    }
+}
+
+impl Start {
+    /// Enters the child where the parent keeps its relations.
+    fn enter_child(&self, parent: &mut State, child: Pid) {
+        if self.link {
+            parent.relations_mut().links.insert(child, Link::Active);
+        }
+        if let Some(monitor) = self.monitor {
+            parent.relations_mut().monitors.insert(monitor, child);
         }
     }
-    if start.link {
-        let mut state = parent.record.lock();
-        state.relations_mut().links.insert(pid, Link::Active);
-        drop(state);
-        record.lock().relations_mut().links.insert(parent.pid, Link::Active);
+
+    /// Enters the parent where the child keeps its relations.
+    fn enter_parent(&self, child: &mut State, parent: Pid) {
+        if self.link {
+            child.relations_mut().links.insert(parent, Link::Active);
+        }
+        if let Some(monitor) = self.monitor {
+            child.relations_mut().watchers.insert(monitor, parent);
+        }
     }
-    if let Some(monitor) = start.monitor {
-        let mut state = parent.record.lock();
-        state.relations_mut().monitors.insert(monitor, pid);
-        drop(state);
-        record.lock().relations_mut().watchers.insert(monitor, parent.pid);
+
+    fn trace(&self, parent: Pid, child: Pid) {
+        let related = [(self.link, Kind::Link), (self.monitor.is_some(), Kind::Monitor)];
+        for (_, kind) in related.into_iter().filter(|(is, _)| *is) {
+            trace::related(kind, parent, child);
+        }
     }
 }
 
@@ -209,7 +241,6 @@ impl End {
 pub(super) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Result<Asked, ExitReason> {
     record.register(waker);
     let ended = record.update(pid, |state| {
-        debug_assert_eq!(state.phase, Phase::Alive);
         state.reductions += 1;
         state.waits_at = None;
         match state.exit.take() {

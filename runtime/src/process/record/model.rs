@@ -13,7 +13,7 @@ const SUCCESSOR: Pid = Pid::local(0, 1);
 
 fn alive() -> Arc<Record> {
     let record = Record::new(0);
-    record.begin(None, ME, Origin::of::<()>());
+    drop(record.begin(None, ME, Origin::of::<()>()));
     Arc::new(record)
 }
 
@@ -111,7 +111,7 @@ fn a_message_for_a_process_never_reaches_its_successor_and_is_dropped_once() {
         };
         record.wind_up(ME, ExitReason::Normal);
         assert_eq!(record.serial(), SUCCESSOR.serial());
-        record.begin(None, ME, Origin::of::<()>());
+        drop(record.begin(None, ME, Origin::of::<()>()));
         sender.join().unwrap();
         let seen = record.update(SUCCESSOR, |state| state.inbox.len());
         assert_eq!(seen, Some(0));
@@ -124,10 +124,10 @@ fn who_looks_at_a_process_that_ends_sees_it_whole_or_not_at_all() {
     loom::model(|| {
         let record = alive();
         let onlooker = record.clone();
-        let seen = thread::spawn(move || onlooker.update(ME, |state| (state.phase, state.exit.clone())));
+        let seen = thread::spawn(move || onlooker.update(ME, |state| (state.alive, state.exit.clone())));
         record.wind_up(ME, ExitReason::Normal);
-        record.begin(None, ME, Origin::of::<()>());
+        drop(record.begin(None, ME, Origin::of::<()>()));
         let seen = seen.join().unwrap();
-        assert!(matches!(seen, None | Some((Phase::Alive, None))), "{seen:?}");
+        assert!(matches!(seen, None | Some((true, None))), "{seen:?}");
     });
 }
