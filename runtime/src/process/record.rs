@@ -42,8 +42,8 @@ pub(crate) struct Record {
     serial: AtomicU32,
     /// A [`Priority`], read at each poll.
     priority: AtomicU8,
-    /// How often the process gave way since its last step.
-    pub(super) given_way: AtomicU8,
+    /// How often the process gave way since its last step: its task's own, so nothing for loom to try.
+    pub(super) given_way: std::sync::atomic::AtomicU8,
     /// Whether `exit` is set in the state: for who looks without the lock.
     ends: AtomicBool,
     queue: Queue,
@@ -421,7 +421,7 @@ impl Record {
             number,
             serial: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal.as_byte()),
-            given_way: AtomicU8::new(0),
+            given_way: std::sync::atomic::AtomicU8::new(0),
             ends: AtomicBool::new(false),
             queue: Queue::closed(),
             waker: AtomicWaker::new(),
