@@ -640,7 +640,10 @@ impl Kernel {
         for pair in marks.windows(2) {
             let name = match pair[0].1 {
                 "cell" => "rewriting",
-                "rewritten" => "evcxr: analysis, cargo, rustc, load and run",
+                "rewritten" => "analysis",
+                "compile" => "cargo, or what stands in for it",
+                "rustc" => "rustc",
+                "compiled" => "load and run",
                 "ran" => "outputs",
                 _ => continue,
             };

@@ -10,9 +10,11 @@
 //! <cache>/builds/<key>/library   std's sources for rust-analyzer, without its largest crates
 //! <cache>/builds/<key>/metadata.json  what rust-analyzer is told of the template
 //! <cache>/builds/<key>/library.txt    what cargo says that the library is made of
+//! <cache>/builds/<key>/calls     how rustc is called for cells, noted by sessions
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/builds/<key>/shared    packages that sessions have added, compiled
 //! <cache>/builds/<key>/shared.lock    held by who changes them, shared by who takes them
+//! <cache>/sessions/<id>/tools      what evcxr takes for cargo
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
 //!

@@ -50,6 +50,11 @@ impl Packages {
         }
     }
 
+    /// Whether cargo has to be asked about them.
+    pub(crate) fn are_changed(&self) -> bool {
+        self.changed
+    }
+
     /// What cargo says of them.
     pub(crate) fn metadata(&self) -> Result<Value> {
         if self.changed {

@@ -1,7 +1,8 @@
 //! The environment in which rust-analyzer and cargo are called.
 //!
-//! rust-analyzer reads the standard library and all dependencies before it says anything about a
-//! cell, which takes seconds. It is needed only where a cell keeps a variable, so a session starts
+//! evcxr's rust-analyzer reads the standard library and all dependencies before it says anything about a
+//! cell, which takes seconds. It is needed only where a cell keeps a variable whose type is not written and
+//! [`assist`](super::assist) cannot find it either, so a session starts
 //! with an analyzer that is *blind*: for it there is an empty standard library, and no way for cargo
 //! to resolve dependencies. It *sees* once Cargo.toml changes, and then first what a stand-in for
 //! cargo tells it; when a cell adds a dependency, it asks the real one.
@@ -18,6 +19,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// The directory of evcxr's crate, and that of its configuration.
 const EVCXR_DIRS: [&str; 2] = ["EVCXR_TMPDIR", "EVCXR_CONFIG_DIR"];
 const CARGO: &str = "CARGO";
+const PATH: &str = "PATH";
 const CARGO_HOME: &str = "CARGO_HOME";
 const CARGO_NET_OFFLINE: &str = "CARGO_NET_OFFLINE";
 /// Where rust-analyzer finds the sources of the standard library.
@@ -33,6 +35,7 @@ pub(super) struct Blind {
     directory: Option<PathBuf>,
     cargo_home: Option<OsString>,
     offline: Option<OsString>,
+    path: Option<OsString>,
     library: PathBuf,
     _changed: RwLockWriteGuard<'static, ()>,
 }
@@ -75,14 +78,15 @@ pub(super) fn normal() -> RwLockReadGuard<'static, ()> {
 }
 
 impl Blind {
-    /// Prepares the start of evcxr in `crate_dir`. rust-analyzer finds `no_library` now, and
-    /// `library` later.
-    pub(super) fn new(crate_dir: &Path, no_library: &Path, library: &Path) -> Blind {
+    /// Prepares the start of evcxr in `crate_dir`, which looks for programs in `path`. rust-analyzer finds `no_library`
+    /// now, and `library` later.
+    pub(super) fn new(crate_dir: &Path, path: &OsStr, no_library: &Path, library: &Path) -> Blind {
         let changed = ENVIRONMENT.write().unwrap_or_else(PoisonError::into_inner);
         let blind = Blind {
             directory: std::env::current_dir().ok(),
             cargo_home: std::env::var_os(CARGO_HOME),
             offline: std::env::var_os(CARGO_NET_OFFLINE),
+            path: std::env::var_os(PATH),
             library: library.to_owned(),
             _changed: changed,
         };
@@ -91,6 +95,7 @@ impl Blind {
         }
         set(CARGO_HOME, Some(crate_dir.join("no-cargo-home").as_os_str()));
         set(CARGO_NET_OFFLINE, Some("true".as_ref()));
+        set(PATH, Some(path));
         set(RUST_SRC_PATH, Some(no_library.as_os_str()));
         // If it cannot be entered, the session does not start, and says why.
         let _ = std::env::set_current_dir(crate_dir);
@@ -127,7 +132,11 @@ impl Blind {
         for name in EVCXR_DIRS.into_iter().chain([RUST_SRC_PATH]) {
             host.env_remove(name);
         }
-        for (name, value) in [(CARGO_HOME, &self.cargo_home), (CARGO_NET_OFFLINE, &self.offline)] {
+        for (name, value) in [
+            (CARGO_HOME, &self.cargo_home),
+            (CARGO_NET_OFFLINE, &self.offline),
+            (PATH, &self.path),
+        ] {
             match value {
                 Some(value) => host.env(name, value),
                 None => host.env_remove(name),
@@ -140,6 +149,7 @@ impl Drop for Blind {
     fn drop(&mut self) {
         set(CARGO_HOME, self.cargo_home.as_deref());
         set(CARGO_NET_OFFLINE, self.offline.as_deref());
+        set(PATH, self.path.as_deref());
         let library = self.library.join("core").exists().then_some(self.library.as_os_str());
         set(RUST_SRC_PATH, library);
         if let Some(directory) = &self.directory {

@@ -9,7 +9,7 @@
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
 //! - [`subshell`]: sessions beside the main one, in the same host.
 //! - [`host`](mod@host): this program where evcxr starts it.
-//! - [`environment`]: what the tools under evcxr are told at the start.
+//! - [`environment`]: what the tools under evcxr are told at the start; [`cargo`]: what it takes for cargo.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
@@ -21,6 +21,7 @@
 
 mod assist;
 mod building;
+mod cargo;
 mod environment;
 mod event;
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod timings;
 
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -62,9 +63,6 @@ use link::Link;
 use session::{Needs, Role, Session};
 use subshell::Inherited;
 use timings::mark;
-
-/// How long no cell has to come for the session to get ready for cells that keep variables.
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long an interrupted cell may go on before its reader is told why.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -367,24 +365,7 @@ struct Worker {
 impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
         let mut started = self.start();
-        let mut warm = false;
-        loop {
-            // Cells that follow each other at once are not kept waiting by what they may not need.
-            let job = match jobs.recv_timeout(PAUSE) {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => {
-                    let is_main = self.beside.is_none();
-                    if let Some(session) = self.session.as_mut().filter(|_| is_main && !warm) {
-                        session.warm_up();
-                        warm = true;
-                    }
-                    match jobs.recv() {
-                        Ok(job) => job,
-                        Err(mpsc::RecvError) => return,
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
+        while let Ok(job) = jobs.recv() {
             if self.control.state().closing {
                 return;
             }
@@ -395,12 +376,10 @@ impl Worker {
                     self.taken = Inherited::default();
                 }
                 started = self.start_anew();
-                warm = false;
             }
             let mut needs = self.needs(&job.code);
             if let Needs::Library(changes) = &needs {
                 started = self.change_library(job.cell, changes);
-                warm = false;
                 needs = self.needs(&job.code);
             }
             let refused = match needs {
@@ -490,10 +469,18 @@ impl Worker {
                 (Role::Subshell(*number, link), taken)
             }
         };
-        let prepared = cache::ensure_with(&taken.features, &mut |progress: Progress<'_>| self.tell(progress))?;
+        let prepared = {
+            // While another session starts, other tools are found in the place of the toolchain's.
+            let _normal = environment::normal();
+            cache::ensure_with(&taken.features, &mut |progress: Progress<'_>| self.tell(progress))?
+        };
         let program = self.options.program.clone();
         let program = program.context("this program does not know where it is")?;
         let (events, assist) = (self.events.clone(), self.assist.clone());
+        if self.beside.is_none() {
+            // The first cell may keep a variable, whose type is to be found.
+            assist.prepare();
+        }
         let session = Session::start(prepared, program, events, assist, role, &taken)?;
         self.taken = Inherited::default();
         let reach = Reach {
@@ -530,9 +517,11 @@ impl Worker {
     }
 }
 
-/// Must be the first thing that `main` does: evcxr starts this very program as the host, and as a
+/// Must be the first thing that `main` does: evcxr starts this very program as the host, in cargo's place, and as a
 /// wrapper around rustc. In those cases it does not return.
 pub(crate) fn host_hook() {
+    // First, for it calls rustc itself, with the environment of those below.
+    cargo::hook();
     subshell::hook();
     host::hook();
     evcxr::runtime_hook();

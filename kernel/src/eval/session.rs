@@ -13,13 +13,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::assist::{Assist, Change, commands};
 use super::building::{self, Report};
+use super::cargo::Tools;
 use super::environment::{self, Blind, StandIn};
 use super::link::{Ending, Link, OWN_CELL};
 use super::local::LocalPackages;
 use super::locate::Listings;
 use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
-use super::rewrite::{Cell, Request, Rewritten, adds_dependencies, dependencies, request, rewrite, split};
+use super::rewrite::{
+    Cell, Edit, Request, Rewritten, adds_dependencies, dependencies, request, rewrite, split, written_types,
+};
 use super::subshell::{self, Inherited};
 use super::timings::mark;
 use super::{CellId, Event, Job, MimeBundle, Outcome, StreamName, outcome, report};
@@ -33,9 +36,6 @@ use crabtree::{print, println, eprint, eprintln, dbg};
 async {}.await;
 Ok::<(), ()>(())?;
 ";
-
-/// Code whose completion makes rust-analyzer learn the standard library.
-const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
 
 /// Where evcxr, on its own, is told by its users what to do.
 const CONFIGURATION: &str = "evcxr.toml";
@@ -111,7 +111,18 @@ impl Session {
         let is_subshell = matches!(role, Role::Subshell(..));
         let link = Link::listen(&dir.socket(), events.clone(), listings.clone(), is_subshell)?;
 
-        let blind = Blind::new(&dir.crate_dir(), &prepared.no_library(), &prepared.library());
+        let mut packages = prepared.packages(&dir);
+        if !is_subshell && taken.code().is_empty() {
+            // It reads them while evcxr gets ready.
+            assist.set_packages(packages.clone(), true);
+        }
+        let path = {
+            // While another session starts, programs are not looked for where they normally are.
+            let _normal = environment::normal();
+            Tools::new(&dir.crate_dir(), &program, &prepared)?.path()?
+        };
+        let (no_library, library) = (prepared.no_library(), prepared.library());
+        let blind = Blind::new(&dir.crate_dir(), &path, &no_library, &library);
         let mut for_cargo = blind.for_cargo();
         let mut host = Command::new(&program);
         let configured = blind.directory().map(|directory| directory.join(CONFIGURATION));
@@ -160,12 +171,13 @@ impl Session {
             }
             (Role::Subshell(..), None) => unreachable!("a subshell has a number"),
         };
-        let mut packages = prepared.packages(&dir);
         if !dependencies.is_empty() {
             packages = packages.changed();
         }
         let own_processes = link.processes();
-        assist.set_packages(packages.clone(), true);
+        if is_subshell || !taken.code().is_empty() {
+            assist.set_packages(packages.clone(), true);
+        }
         Ok(Session {
             evcxr,
             link,
@@ -206,13 +218,6 @@ impl Session {
     /// Where compilers work.
     pub(super) fn crate_dir(&self) -> PathBuf {
         self.dir.crate_dir()
-    }
-
-    /// Has rust-analyzer do what it would else do at the first `let`.
-    pub(super) fn warm_up(&mut self) {
-        self.see();
-        // It is about the work, not about what is found.
-        let _ = self.evcxr.completions(WARM_UP, WARM_UP.len());
     }
 
     /// What a cell needs that only another session has. To ask changes nothing but what is known of the packages that it
@@ -283,15 +288,25 @@ impl Session {
             self.definitions.begin_statics_anew();
         }
         let plan = self.definitions.plan(code, &split(code));
+        let mut written = false;
         let Cell {
-            code,
+            mut code,
             suffix,
             mut notes,
             needs_types,
             commands,
             help,
-        } = rewrite(code, plan.edits);
-        if needs_types || commands {
+        } = {
+            let cell = rewrite(code, plan.edits.clone());
+            match self.types_of(code, &cell) {
+                Some(types) => {
+                    written = true;
+                    rewrite(code, [plan.edits.clone(), types].concat())
+                }
+                None => cell,
+            }
+        };
+        if needs_types && !written || commands {
             self.see();
         }
         let _normal = commands.then(environment::normal);
@@ -311,10 +326,10 @@ impl Session {
             // Nobody listens any more only when the kernel is ending.
             let _ = self.events.send(Event::Result { cell, data });
         }
-        let text = code.text().to_owned() + &plan.suffix + &suffix;
+        let mut text = code.text().to_owned() + &plan.suffix + &suffix;
         mark("rewritten");
         let added = dependencies(reader_code);
-        let result = if adds {
+        let mut result = if adds {
             // What is not borrowed is compiled.
             let _ = self.prepared.borrow_units(&self.dir, &self.resolved);
             let report = Report {
@@ -326,6 +341,14 @@ impl Session {
         } else {
             self.evcxr.execute(&text)
         };
+        if written && result.as_ref().is_err_and(is_about_types) {
+            // Of a mistake in what was written for them, the reader is not to hear.
+            self.see();
+            code = rewrite(reader_code, plan.edits.clone()).code;
+            self.listings.begin(id, count, code.clone());
+            text = code.text().to_owned() + &plan.suffix + &suffix;
+            result = self.evcxr.execute(&text);
+        }
         mark("ran");
         let Ending {
             outcome: end,
@@ -403,6 +426,15 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// What writes the types of the variables that a cell keeps, if that spares evcxr's analyzer to look.
+    fn types_of(&self, code: &str, cell: &Cell) -> Option<Vec<Edit>> {
+        // The analyzer that we ask knows nothing of what a subshell takes over.
+        if !cell.needs_types || cell.commands || self.sees || self.is_subshell() {
+            return None;
+        }
+        written_types(code, || self.assist.types(code))
     }
 
     fn is_subshell(&self) -> bool {
@@ -541,6 +573,19 @@ fn merged(earlier: &[(String, String)], later: &[(String, String)]) -> Vec<(Stri
     let replaced = |name: &String| later.iter().any(|(other, _)| other == name);
     let kept = earlier.iter().filter(|(name, _)| !replaced(name));
     kept.chain(later).cloned().collect()
+}
+
+/// Errors that a wrong type beside a `let` may give.
+const ABOUT_TYPES: [&str; 11] = [
+    "E0106", "E0107", "E0191", "E0225", "E0282", "E0283", "E0284", "E0308", "E0412", "E0433", "E0603",
+];
+
+fn is_about_types(error: &Error) -> bool {
+    let Error::CompilationErrors(errors) = error else {
+        return false;
+    };
+    let mut codes = errors.iter().filter_map(|error| error.code());
+    codes.any(|code| ABOUT_TYPES.contains(&code))
 }
 
 /// Prints what the host writes before it is connected.

@@ -1,7 +1,7 @@
 //! When the steps of a cell begin, for those who measure them (`kernel/benches/latency.rs`).
 //!
 //! If [`TIMINGS_ENV`] names a file, each [`mark`] becomes a line in it: nanoseconds of the machine's monotonic clock and a
-//! name. What else a session starts may append to the same file.
+//! name. All processes of a session append to the same file, so that a step in another process needs no message.
 
 use std::fs::File;
 use std::io::Write as _;

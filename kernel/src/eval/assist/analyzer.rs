@@ -4,22 +4,26 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ra_ap_base_db::SourceRoot;
-use ra_ap_hir::{ChangeWithProcMacros, PrefixKind};
+use ra_ap_base_db::{EditionedFileId, SourceRoot};
+use ra_ap_hir::{ChangeWithProcMacros, HirDisplay as _, PrefixKind, Semantics, attach_db};
 use ra_ap_ide::{
     AnalysisHost, CompletionConfig, CompletionFieldsToResolve, CompletionItemKind, FileId, FilePosition, FileRange,
     HoverConfig, HoverDocFormat, RaFixtureConfig, SubstTyLen, SymbolKind, TextRange, TextSize,
 };
 use ra_ap_ide_db::FxHashMap;
+use ra_ap_ide_db::RootDatabase;
 use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
 use ra_ap_paths::{AbsPath, AbsPathBuf};
 use ra_ap_project_model::{CargoConfig, ProjectJson, ProjectJsonData, ProjectWorkspace};
+use ra_ap_syntax::ast::{self, AstNode as _, HasModuleItem as _, HasName as _};
+use ra_ap_syntax::{Edition, SyntaxKind};
 use ra_ap_vfs::VfsPath;
 use ra_ap_vfs::file_set::FileSet;
 use serde_json::Value;
 
-use super::scope::Surrounded;
+use super::scope::{FUNCTION, Surrounded};
 use super::{Completion, Completions, Description, absolute};
+use crate::eval::rewrite::{Kept, bound};
 
 /// Directories of packages that hold nothing for others.
 const NOT_READ: [&str; 5] = [".git", "target", "tests", "examples", "benches"];
@@ -134,6 +138,15 @@ impl Analyzer {
         Ok(None)
     }
 
+    /// The variables that the statements of the cell in `text` bind, in the order of its text.
+    pub(super) fn variables(&mut self, text: String) -> Vec<Kept> {
+        let mut change = ChangeWithProcMacros::default();
+        change.change_file(self.cell, Some(text));
+        self.host.apply_change(change);
+        let db = self.host.raw_database();
+        attach_db(db, || kept(db, self.cell).unwrap_or_default())
+    }
+
     /// Puts a cell before the analyzer; gives the place in the whole source of byte `at` of it.
     fn look_at(&mut self, cell: &Surrounded, at: usize) -> TextSize {
         let mut change = ChangeWithProcMacros::default();
@@ -143,6 +156,48 @@ impl Analyzer {
         // A source of four gigabytes would have failed to compile.
         TextSize::try_from(at).unwrap_or_default()
     }
+}
+
+fn kept(db: &RootDatabase, file: FileId) -> Option<Vec<Kept>> {
+    let sema = Semantics::new(db);
+    let source = sema.parse(EditionedFileId::new(db, file, Edition::Edition2024));
+    let functions = source.items().filter_map(|item| match item {
+        ast::Item::Fn(function) => Some(function),
+        _ => None,
+    });
+    let is_cell = |function: &ast::Fn| function.name().is_some_and(|name| name.text() == FUNCTION);
+    let cell = functions.filter(is_cell).last()?;
+    let module = sema.scope(cell.syntax())?.module();
+    let body = cell.body()?;
+    let patterns = body.statements().filter_map(|statement| match statement {
+        ast::Stmt::LetStmt(statement) => statement.pat(),
+        _ => None,
+    });
+    let kept = patterns
+        .flat_map(|pattern| bound(&pattern).collect::<Vec<_>>())
+        .map(|bound| {
+            let found = sema.type_of_pat(&ast::Pat::IdentPat(bound.clone()));
+            let type_name = found
+                .map(|found| found.original())
+                .filter(|found| !found.is_closure())
+                .and_then(|found| found.display_source_code(db, module.into(), false).ok());
+            Kept {
+                name: bound.name().map(|name| name.text().to_string()).unwrap_or_default(),
+                type_name: type_name.filter(|name| can_be_written(name)),
+            }
+        });
+    Some(kept.collect())
+}
+
+/// Whether rustc takes a type from rust-analyzer's words.
+fn can_be_written(type_name: &str) -> bool {
+    let parsed = ast::SourceFile::parse(&format!("const _: {type_name} = x;"), Edition::Edition2024);
+    let holes = [SyntaxKind::ERROR, SyntaxKind::INFER_TYPE, SyntaxKind::IMPL_TRAIT_TYPE];
+    parsed.errors().is_empty()
+        && !parsed
+            .syntax_node()
+            .descendants()
+            .any(|node| holes.contains(&node.kind()))
 }
 
 /// Where to look for a name: at the cursor, before it, and before each open parenthesis around it.

@@ -1,9 +1,9 @@
 //! What can stand at the cursor, and what stands there: completion and inspection.
 //!
-//! evcxr has an analyzer of its own, but it belongs to the thread that compiles and runs cells, and so do its answers.
-//! Here is a second one, on a thread of its own, which looks at the same session: the items and the variables that
-//! cells have left, and the cell that runs. It is loaded when the first client asks for something that only
-//! interactive clients ask for, since it takes memory and a few seconds of one core.
+//! evcxr has an analyzer of its own, but it belongs to the thread that compiles and runs cells, and so do its answers; and
+//! it is kept from reading the standard library where that can be (`eval::environment`). Here is a second one, on a thread of
+//! its own, which looks at the same session: the items and the variables that cells have left, and the cell that runs. It
+//! is loaded while the session starts, and also finds the types of the variables that a cell keeps.
 
 mod analyzer;
 pub(super) mod commands;
@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 pub(super) use scope::{Change, Scope, without_versions};
 
 use super::environment;
+use super::rewrite::Kept;
 use crate::cache::Packages;
 use analyzer::Analyzer;
 
@@ -96,6 +97,7 @@ enum Question {
     Load,
     Complete(String, usize, oneshot::Sender<Completions>),
     Describe(String, usize, oneshot::Sender<Option<Description>>),
+    Types(String, Sender<Vec<Kept>>),
 }
 
 impl Assist {
@@ -172,6 +174,14 @@ impl Assist {
         answered.await.ok().flatten()
     }
 
+    /// The variables that a cell will bind, with their types. Waits until the analyzer has read what it needs; none if it
+    /// cannot.
+    pub(super) fn types(&self, code: &str) -> Option<Vec<Kept>> {
+        let (answer, answered) = mpsc::channel();
+        self.ask(Question::Types(code.to_owned(), answer));
+        answered.recv().ok()
+    }
+
     fn ask(&self, question: Question) {
         // Without its thread nothing is found.
         let _ = self.questions.send(question);
@@ -241,6 +251,7 @@ impl Worker {
             Question::News => {}
             Question::Load => drop(analyzer.complete(&scope.around(WARM_UP), WARM_UP.len())?),
             Question::Complete(code, at, answer) => drop(answer.send(analyzer.complete(&scope.around(&code), at)?)),
+            Question::Types(code, answer) => drop(answer.send(analyzer.variables(scope.with(&code)))),
             Question::Describe(code, at, answer) => drop(answer.send(analyzer.describe(&scope.around(&code), at)?)),
         }
         Ok(())
@@ -251,8 +262,8 @@ impl Worker {
 const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
 
 fn load(packages: &Packages) -> Result<Analyzer> {
-    // Tools are run; while a session starts, the environment is not what they expect.
-    let _normal = environment::normal();
+    // While a session starts, the environment is not what cargo expects. What is prepared is read from files.
+    let _normal = packages.are_changed().then(environment::normal);
     let metadata = packages.metadata()?;
     let sysroot = packages.sysroot()?;
     let cell: PathBuf = packages.crate_dir().join("src").join(CELL_FILE);

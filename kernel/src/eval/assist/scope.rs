@@ -15,6 +15,9 @@ use crabtree::prelude::*;
 use crabtree::{print, println, eprint, eprintln, dbg};
 ";
 
+/// The function that the cell is in.
+pub(super) const FUNCTION: &str = "cell";
+
 /// What cells have left so far, and the one that runs.
 #[derive(Clone, Debug, Default)]
 pub(in crate::eval) struct Scope {
@@ -88,6 +91,21 @@ impl Scope {
         self.items.push(item);
     }
 
+    /// The source in which a cell stands as it is compiled: with its items at the root.
+    pub(in crate::eval) fn with(&self, cell: &str) -> String {
+        let mut scope = self.clone();
+        scope.end(Some(Change {
+            code: cell.to_owned(),
+            variables: self.variables.clone(),
+        }));
+        let statements = split(cell).into_iter();
+        let code: Vec<&str> = statements
+            .filter(|statement| !ast::Item::can_cast(statement.node.kind()))
+            .map(|statement| &cell[statement.node_range()])
+            .collect();
+        scope.around(&code.join("\n;\n")).text
+    }
+
     /// The source for a cell.
     pub(in crate::eval) fn around(&self, cell: &str) -> Surrounded {
         let mut text = BEFORE.to_owned();
@@ -95,7 +113,7 @@ impl Scope {
             text.push_str(&item.text);
             text.push('\n');
         }
-        text.push_str("async fn cell(");
+        text.push_str(&format!("async fn {FUNCTION}("));
         for (name, type_name) in &self.variables {
             text.push_str(&format!("mut {name}: {}, ", without_versions(type_name)));
         }

@@ -5,10 +5,12 @@
 
 mod checks;
 mod edits;
+mod kept;
 mod statements;
 mod test_functions;
 
 pub(crate) use edits::{Edit, Position, Rewritten, place};
+pub(crate) use kept::{Kept, bound};
 pub(crate) use statements::{Statement, split};
 
 use std::path::Path;
@@ -29,7 +31,7 @@ pub(crate) struct Cell {
     pub(crate) suffix: String,
     /// What the reader is to be told.
     pub(crate) notes: Vec<String>,
-    /// Whether the types of variables have to be found out.
+    /// Whether the types of variables have to be found out, for they are not written.
     pub(crate) needs_types: bool,
     /// Whether evcxr is told something, which may change what the cell is compiled with.
     pub(crate) commands: bool,
@@ -58,7 +60,6 @@ pub(crate) fn request(code: &str) -> Option<Request> {
 /// Prepares a cell; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
-    let mut needs_types = false;
     let mut commands = false;
     let mut help = false;
     for line in command_lines(code) {
@@ -81,8 +82,8 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         }
     }
     let statements = split(code);
+    let needs_types = !kept::all_written(&statements);
     for statement in &statements {
-        needs_types |= ast::LetStmt::can_cast(statement.node.kind());
         edits.extend(own_error_prints(statement));
         edits.extend(checks::checks(statement));
         edits.extend(variants_in_patterns(statement));
@@ -101,6 +102,12 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         commands,
         help,
     }
+}
+
+/// The edits that write the types of the variables that a cell keeps; `find` gives them, in the order of its text. None if
+/// one of them cannot be written.
+pub(crate) fn written_types(code: &str, find: impl FnOnce() -> Option<Vec<Kept>>) -> Option<Vec<Edit>> {
+    kept::written(&split(code), &find()?)
 }
 
 /// Whether a cell adds to what cells are compiled with.
