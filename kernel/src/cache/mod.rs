@@ -11,6 +11,7 @@
 //! <cache>/builds/<key>/metadata.json  what rust-analyzer is told of the template
 //! <cache>/builds/<key>/library.txt    what cargo says that the library is made of
 //! <cache>/builds/<key>/calls     how rustc is called for cells, noted by sessions
+//! <cache>/builds/<key>/cells     libraries of cells, which sessions need not compile again
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/builds/<key>/shared    packages that sessions have added, compiled
 //! <cache>/builds/<key>/shared.lock    held by who changes them, shared by who takes them
@@ -55,6 +56,9 @@ const LAYOUT: u32 = 4;
 /// The file that holds what rust-analyzer is told of the template.
 const METADATA: &str = "metadata.json";
 
+/// The directory of what cells became.
+const CELLS: &str = "cells";
+
 /// The file that says what the library is made of.
 const LIBRARY: &str = "library.txt";
 
@@ -79,6 +83,11 @@ impl Prepared {
     /// The crate that every session's crate starts from.
     pub(crate) fn template(&self) -> PathBuf {
         self.dir.join("template")
+    }
+
+    /// Where what cells became is kept, for sessions that have nothing but what is built.
+    pub(crate) fn cells(&self) -> PathBuf {
+        self.dir.join(CELLS)
     }
 
     /// The dependencies of a cell's crate: names and what stands behind `=` in the manifest.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Toolchain, describe};
+use super::{CELLS, Toolchain, describe};
 
 /// A package on this machine that is no part of the session itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +53,11 @@ impl Packages {
     /// Whether cargo has to be asked about them.
     pub(crate) fn are_changed(&self) -> bool {
         self.changed
+    }
+
+    /// Where is kept what cells became that have nothing but what every session begins with; none if there is more.
+    pub(crate) fn cells(&self) -> Option<PathBuf> {
+        (!self.changed).then(|| self.prepared.with_file_name(CELLS))
     }
 
     /// What cargo says of them.

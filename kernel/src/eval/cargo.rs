@@ -10,7 +10,8 @@
 //!
 //! What must hold, for a library of an earlier compilation never to be taken for a new one:
 //!
-//! - rustc itself is called for each cell, and what it writes is moved away at once.
+//! - rustc itself is called for each cell, and what it writes is moved away at once. Only what it has once made of the same
+//!   source in the same circumstances is taken instead ([`cells`]).
 //! - The call was noted after cargo had built everything in this session, or in one that began from the same template, and
 //!   then cargo has changed nothing here. As soon as the real cargo builds anything, only its last call counts.
 //! - Packages that can change in their place, as those with a path, are left to cargo.
@@ -24,9 +25,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use crabtree_link::GENERATED;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::cells::{self, Compiled};
 use super::timings::mark;
 use crate::cache::Prepared;
 
@@ -39,6 +42,9 @@ const LIBRARY: &str = if cfg!(target_os = "macos") {
 } else {
     "libctx.so"
 };
+
+/// The file in which rustc says what it has read.
+const DEP_INFO: &str = "ctx.d";
 
 /// Where cargo has the loader look for the libraries of procedural macros.
 const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
@@ -97,6 +103,8 @@ struct Settings {
     template: PathBuf,
     /// Where calls are noted that hold for every session which begins from the template.
     shared: PathBuf,
+    /// Where libraries of cells are kept, unless they are not to be.
+    cells: Option<PathBuf>,
     /// Where programs are normally looked for.
     path: Option<OsString>,
 }
@@ -117,6 +125,7 @@ impl Tools {
                 rustc: prepared.toolchain.rustc.clone(),
                 session: crate_dir.parent().context("a crate in no directory")?.to_owned(),
                 shared: template.with_file_name("calls"),
+                cells: cells::are_kept().then(|| prepared.cells()),
                 template,
                 path: std::env::var_os("PATH"),
             };
@@ -194,7 +203,7 @@ fn cargo(tools: &Path, arguments: &[OsString]) -> Result<i32> {
     if let Some(known) = &circumstances
         && let Some(call) = Call::find(tools, &settings, known)
     {
-        return call.again(&settings);
+        return call.again(&settings, known);
     }
 
     // Until it has built everything, what is there is not known.
@@ -292,15 +301,9 @@ struct Call {
 impl Call {
     fn new(words: &[String], settings: &Settings) -> Option<Call> {
         let session = settings.session.to_str()?;
-        let words: Vec<String> = words
-            .iter()
-            // Nobody reads it, for rustc is called again whatever has changed.
-            .map(|word| match word.as_str() {
-                "--emit=dep-info,link" => "--emit=link".to_owned(),
-                word => word.replace(session, SESSION),
-            })
-            .collect();
-        let call = Call { words };
+        let call = Call {
+            words: words.iter().map(|word| word.replace(session, SESSION)).collect(),
+        };
         call.out_dir(settings).is_some().then_some(call)
     }
 
@@ -345,9 +348,28 @@ impl Call {
         out.ends_with("deps").then_some((out, above))
     }
 
-    /// Calls rustc in the same way.
-    fn again(&self, settings: &Settings) -> Result<i32> {
+    /// Calls rustc in the same way, if it has not been called for the same before.
+    fn again(&self, settings: &Settings, known: &Circumstances) -> Result<i32> {
         let (out, above) = self.out_dir(settings).context("the call names no directory")?;
+        let (library, dep_info, placed) = (out.join(LIBRARY), out.join(DEP_INFO), above.join(LIBRARY));
+        ensure!(placed.is_absolute(), "the library has no absolute path");
+        let tell = || -> Result<i32> {
+            let told = std::env::var_os(LIBRARY_ENV).context("evcxr does not say where to name the library")?;
+            fs::write(told, placed.as_os_str().as_encoded_bytes())?;
+            Ok(0)
+        };
+        let source = fs::read_to_string(GENERATED)?;
+        let cells = settings.cells.as_ref().filter(|_| known.of_template);
+        let place = cells.and_then(|cells| cells::Place::of_library(cells, &known.name, &self.words, &source));
+        let kept = place.as_ref().and_then(cells::Place::find);
+        if let Some(compiled) = kept.and_then(|kept| Compiled::decode(&kept)) {
+            // Its places are those of the source that it was compiled from.
+            fs::write(GENERATED, compiled.source)?;
+            // The loader knows files by their inodes.
+            remove(&placed)?;
+            fs::write(&placed, compiled.library)?;
+            return tell();
+        }
         let crate_dir = std::env::current_dir()?;
         let mut words = self.words(settings);
         let mut rustc = Command::new(words.next().context("the call names no program")?);
@@ -361,22 +383,29 @@ impl Call {
         if let Some(path) = &settings.path {
             rustc.env("PATH", path);
         }
-        let library = out.join(LIBRARY);
-        match fs::remove_file(&library) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
-        }
+        remove(&library)?;
+        remove(&dep_info)?;
         mark("rustc");
         let status = rustc.status().context("cannot run rustc")?;
-        if status.success() {
-            let placed = above.join(LIBRARY);
-            fs::rename(&library, &placed)?;
-            let told = std::env::var_os(LIBRARY_ENV).context("evcxr does not say where to name the library")?;
-            ensure!(placed.is_absolute(), "the library has no absolute path");
-            fs::write(told, placed.as_os_str().as_encoded_bytes())?;
+        if !status.success() {
+            return Ok(status.code().unwrap_or(101));
         }
-        Ok(status.code().unwrap_or(101))
+        mark("keep");
+        let read = fs::read_to_string(&dep_info).unwrap_or_default();
+        if let Some(place) = place.filter(|_| cells::reads_only_source(&read)) {
+            let library = fs::read(&library)?;
+            // What is not kept is compiled again.
+            let _ = place.keep(&Compiled { source, library }.encode());
+        }
+        fs::rename(&library, &placed)?;
+        tell()
+    }
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -423,6 +452,10 @@ fn circumstances(settings: &Settings) -> Result<Option<Circumstances>> {
     let compiler = fs::metadata(&settings.rustc)?;
     let compiler = format!("{} {:?}", compiler.len(), compiler.modified()?);
     let mut parts = vec![lines.join("\n"), lock, compiler];
+    for above in crate_dir.ancestors().skip(1) {
+        // It may be the workspace's, which says how its members are compiled.
+        parts.push(fs::read_to_string(above.join("Cargo.toml")).unwrap_or_default());
+    }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(dirs::home_dir()?.join(".cargo")));
     let above = crate_dir.ancestors().map(|dir| dir.join(".cargo"));
@@ -504,6 +537,7 @@ mod tests {
             session: session.into(),
             template: "/c/template".into(),
             shared: "/c/calls".into(),
+            cells: None,
             path: None,
         };
         let words = [
@@ -514,7 +548,12 @@ mod tests {
         ]
         .map(str::to_owned);
         let call = Call::new(&words, &settings("/s/1")).unwrap();
-        let expected = ["/t/rustc", "--emit=link", "--out-dir", "/s/2/ctx/target/debug/deps"];
+        let expected = [
+            "/t/rustc",
+            "--emit=dep-info,link",
+            "--out-dir",
+            "/s/2/ctx/target/debug/deps",
+        ];
         assert!(call.words(&settings("/s/2")).eq(expected));
     }
 }

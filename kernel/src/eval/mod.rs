@@ -9,7 +9,8 @@
 //! - [`session`]: an evcxr context and its host, set up so that a cell compiles once.
 //! - [`subshell`]: sessions beside the main one, in the same host.
 //! - [`host`](mod@host): this program where evcxr starts it.
-//! - [`environment`]: what the tools under evcxr are told at the start; [`cargo`]: what it takes for cargo.
+//! - [`environment`]: what the tools under evcxr are told at the start; [`cargo`]: what it takes for cargo, and [`cells`]: the
+//!   libraries that it does not compile again.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
@@ -22,6 +23,7 @@
 mod assist;
 mod building;
 mod cargo;
+mod cells;
 mod environment;
 mod event;
 #[cfg(test)]

@@ -355,11 +355,17 @@ impl Session {
             processes,
         } = self.link.end(id);
         self.listings.keep(id);
-        let change = result.is_ok().then(|| Change {
-            code: reader_code.to_owned(),
-            variables: (self.evcxr.variables_and_types())
+        let change = result.is_ok().then(|| {
+            let known = self.evcxr.variables_and_types();
+            let mut variables: Vec<_> = known
                 .map(|(name, type_name)| (name.to_owned(), type_name.to_owned()))
-                .collect(),
+                .collect();
+            // The same in each session.
+            variables.sort_unstable();
+            Change {
+                code: reader_code.to_owned(),
+                variables,
+            }
         });
         if change.is_some() && adds {
             self.dependencies = merged(&self.dependencies, &added);

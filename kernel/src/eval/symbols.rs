@@ -36,8 +36,17 @@ pub(super) fn look_up(generated: &Path, library: &str, offset: u64) -> Option<Fu
     Some(Function::Other(function))
 }
 
+/// Whether a file is that source, or was that of the session which compiled the library first: its directory is beside.
 fn is_generated(file: &str, generated: &Path) -> bool {
-    Path::new(file) == generated
+    let file = Path::new(file);
+    let place = |path: &Path| {
+        let session = path.ancestors().nth(3)?;
+        Some((
+            session.parent()?.to_owned(),
+            path.strip_prefix(session).ok()?.to_owned(),
+        ))
+    };
+    file == generated || place(file).is_some_and(|found| place(generated) == Some(found))
 }
 
 /// Where evcxr has put a library: `target/<target>/debug/deps`, beside the source's directory.
@@ -132,6 +141,22 @@ mod tests {
             "ctx::evcxr_internal_runtime::VariableStore::put_variable",
         ] {
             assert_eq!(in_the_cell(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_source_of_another_session_is_generated_too() {
+        let generated = Path::new("/cache/sessions/1/ctx/src/lib.rs");
+        for own in ["/cache/sessions/1/ctx/src/lib.rs", "/cache/sessions/2/ctx/src/lib.rs"] {
+            assert!(is_generated(own, generated), "{own}");
+        }
+        for other in [
+            "/cache/sessions/1/ctx/src/main.rs",
+            "/cache/sources/1/ctx/src/lib.rs",
+            "/cache/sessions/1/a/ctx/src/lib.rs",
+            "src/lib.rs",
+        ] {
+            assert!(!is_generated(other, generated), "{other}");
         }
     }
 

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 pub(super) use scope::{Change, Scope, without_versions};
 
+use super::cells::{self, Place};
 use super::environment;
 use super::rewrite::Kept;
 use crate::cache::Packages;
@@ -90,7 +91,7 @@ enum Stage {
     Failed,
 }
 
-/// Something asked about a place in a cell: a byte offset.
+/// Something asked about a place in a cell, a byte offset, or about the whole source in which it stands.
 enum Question {
     /// Nothing, but that the session has got further.
     News,
@@ -174,12 +175,33 @@ impl Assist {
         answered.await.ok().flatten()
     }
 
-    /// The variables that a cell will bind, with their types. Waits until the analyzer has read what it needs; none if it
-    /// cannot.
+    /// The variables that a cell will bind, with their types. Waits until the analyzer has read what it needs, unless another
+    /// session has asked the same; none if it cannot.
     pub(super) fn types(&self, code: &str) -> Option<Vec<Kept>> {
+        let (text, cells) = {
+            let state = self.state();
+            let cells = match &state.session {
+                Stage::Started(packages) if cells::are_kept() => packages.cells(),
+                _ => None,
+            };
+            (state.scope.with(code), cells)
+        };
+        let place = cells.map(|cells| Place::of_types(&cells, &text));
+        let known = place.as_ref().and_then(Place::find);
+        if let Some(known) = known.and_then(|known| serde_json::from_slice(&known).ok()) {
+            return Some(known);
+        }
         let (answer, answered) = mpsc::channel();
-        self.ask(Question::Types(code.to_owned(), answer));
-        answered.recv().ok()
+        self.ask(Question::Types(text, answer));
+        let found: Vec<Kept> = answered.recv().ok()?;
+        if let Some(place) = place
+            && found.iter().all(|kept| kept.type_name.is_some())
+            && let Ok(text) = serde_json::to_vec(&found)
+        {
+            // What is not kept is asked again.
+            let _ = place.keep(&text);
+        }
+        Some(found)
     }
 
     fn ask(&self, question: Question) {
@@ -251,7 +273,7 @@ impl Worker {
             Question::News => {}
             Question::Load => drop(analyzer.complete(&scope.around(WARM_UP), WARM_UP.len())?),
             Question::Complete(code, at, answer) => drop(answer.send(analyzer.complete(&scope.around(&code), at)?)),
-            Question::Types(code, answer) => drop(answer.send(analyzer.variables(scope.with(&code)))),
+            Question::Types(text, answer) => drop(answer.send(analyzer.variables(text))),
             Question::Describe(code, at, answer) => drop(answer.send(analyzer.describe(&scope.around(&code), at)?)),
         }
         Ok(())

@@ -5,11 +5,12 @@
 
 use ra_ap_syntax::SyntaxKind;
 use ra_ap_syntax::ast::{self, AstNode as _, HasName as _};
+use serde::{Deserialize, Serialize};
 
 use super::{Edit, Statement};
 
 /// The type of a variable that a cell binds; none if there is none that can be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// The variable.
     pub(crate) name: String,
