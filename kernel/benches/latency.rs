@@ -1,5 +1,6 @@
 //! How long a reader waits for a cell: `cargo bench -p crabtree-kernel --bench latency`, with `-- --quick` for fewer
-//! rounds and `-- --only NAME` for one of `steady`, `start`, `growth`, `again`, `assist` and `memory`.
+//! rounds and `-- --only NAME` for one of `steady`, `start`, `growth`, `again`, `assist` and `memory`. `CRABTREE_BINARY`
+//! names another kernel than the one of this build.
 //!
 //! Real kernels are driven over ZeroMQ, in turn in one run, so that what else the machine does slows all of them: this
 //! one, and `evcxr_jupyter` if `EVCXR_JUPYTER` names its binary (`cargo install evcxr_jupyter --version =0.22.0 --locked`).
@@ -117,6 +118,7 @@ impl Options {
         }
     }
 
+    /// A kernel that compiles each cell.
     async fn crabtree(&self) -> Kernel {
         Kernel::launch(&self.crabtree, Kind::Crabtree).await
     }
@@ -196,7 +198,7 @@ impl Options {
         }
     }
 
-    /// From the launch to what a reader sees first.
+    /// From the launch to what a reader sees first. The cell is one that no session has had.
     async fn starts(&self) {
         let names = ["", ", evcxr_jupyter"];
         let mut info = [Times::new(), Times::new()];
@@ -206,11 +208,12 @@ impl Options {
             let programs = [Some(&self.crabtree), self.evcxr.as_ref()];
             for (index, program) in programs.into_iter().enumerate() {
                 let Some(program) = program else { continue };
-                let kind = [Kind::Crabtree, Kind::Evcxr][index];
+                let kind = [Kind::Keeping, Kind::Evcxr][index];
+                let cells = [0, 1].map(|more| format!("let xs = vec![1, 2, {}];", number() + more));
                 let launched = Instant::now();
                 let mut kernel = Kernel::connect(program, kind).await;
                 let asked = kernel.send("kernel_info_request", json!({})).await;
-                let cell = kernel.send_code("let xs = vec![1, 2, 3];").await;
+                let cell = kernel.send_code(&cells[0]).await;
                 kernel.replied(&asked).await;
                 info[index].push(launched.elapsed());
                 kernel.idle(&cell).await;
@@ -220,7 +223,7 @@ impl Options {
                 kernel.end().await;
                 let mut kernel = Kernel::connect(program, kind).await;
                 kernel.ask("kernel_info_request", json!({})).await;
-                kernel.run("let xs = vec![1, 2, 3];").await;
+                kernel.run(&cells[1]).await;
                 restart[index].push(ended.elapsed());
                 kernel.end().await;
             }
@@ -279,7 +282,9 @@ impl Options {
         let cells = plain();
         let mut times = [Times::new(), Times::new()];
         for times in &mut times {
-            let mut kernel = self.crabtree().await;
+            let mut kernel = Kernel::launch(&self.crabtree, Kind::Keeping).await;
+            kernel.run("let warm = 1;").await;
+            tokio::time::sleep(SETTLING).await;
             for cell in &cells {
                 times.push(kernel.run(cell).await);
             }
@@ -312,29 +317,40 @@ impl Options {
         row("inspection, warm", &times[1], "", Some(50.0));
     }
 
-    /// What kernel and host hold after the same cells.
+    /// What kernel and host hold after the last chapter, which evcxr has no words for, and after cells that both can run.
     async fn memory(&self) {
         let mut held = Vec::new();
-        for kernel in [Some(self.crabtree().await), self.evcxr().await] {
-            let Some(mut kernel) = kernel else { continue };
+        for (kind, cells) in [
+            (Kind::Crabtree, chapters().pop().expect("a chapter")),
+            (Kind::Crabtree, plain()),
+            (Kind::Evcxr, plain()),
+        ] {
+            let program = match kind {
+                Kind::Evcxr => self.evcxr.as_ref(),
+                Kind::Crabtree | Kind::Keeping => Some(&self.crabtree),
+            };
+            let Some(program) = program else { continue };
+            let mut kernel = Kernel::launch(program, kind).await;
             kernel.run("let warm = 1;").await;
             tokio::time::sleep(SETTLING).await;
-            for cell in plain() {
+            for cell in cells {
                 kernel.run(&cell).await;
             }
             held.push(kernel.memory());
             kernel.end().await;
         }
-        let theirs = held.get(1).copied();
+        let theirs = held.get(2).copied();
         let bar = theirs.map(|theirs| format!("≤ {theirs:.0}")).unwrap_or_default();
-        told(
-            "memory of kernel and host, MiB",
-            held[0],
-            &bar,
-            theirs.is_none_or(|theirs| held[0] <= theirs),
-        );
+        for (what, held) in ["chapter 6", "plain cells"].into_iter().zip(&held) {
+            told(
+                &format!("memory of kernel and host after {what}, MiB"),
+                *held,
+                &bar,
+                theirs.is_none_or(|theirs| *held <= theirs),
+            );
+        }
         if let Some(theirs) = theirs {
-            println!("| memory of evcxr_jupyter and its child, MiB | {theirs:.0} | | | |");
+            println!("| memory of evcxr_jupyter and its child after plain cells, MiB | {theirs:.0} | | | |");
         }
     }
 }
@@ -346,12 +362,14 @@ fn cache() -> PathBuf {
 
 /// The plain cells, as no session has had them before.
 fn plain() -> Vec<String> {
+    let number = number().to_string();
+    PLAIN.iter().map(|cell| cell.replace('N', &number)).collect()
+}
+
+/// A number that no cell has had for long.
+fn number() -> u128 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let number = now.as_millis() % 100_000 + 10;
-    PLAIN
-        .iter()
-        .map(|cell| cell.replace('N', &number.to_string()))
-        .collect()
+    now.as_millis() % 100_000 + 10
 }
 
 /// The cells of the chapters, but for those that are to fail.
@@ -487,7 +505,10 @@ fn words(line: &str) -> Vec<String> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// This kernel, where it compiles each cell.
     Crabtree,
+    /// This kernel, where it takes what earlier sessions have compiled.
+    Keeping,
     Evcxr,
 }
 
@@ -532,13 +553,14 @@ impl Kernel {
         std::fs::write(&file, connection.to_string()).expect("it can be written");
         let mut command = tokio::process::Command::new(program);
         match kind {
-            Kind::Crabtree => command.arg("kernel").arg(&file),
+            Kind::Crabtree | Kind::Keeping => command.arg("kernel").arg(&file),
             Kind::Evcxr => command.arg("--control_file").arg(&file),
         };
         let process = command
             .env("CRABTREE_CACHE_DIR", cache())
             .env("CRABTREE_HISTORY", directory.path().join("history.sqlite"))
             .env("CRABTREE_TIMINGS", directory.path().join("timings"))
+            .env("CRABTREE_KEEP_CELLS", if kind == Kind::Keeping { "1" } else { "0" })
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -643,6 +665,7 @@ impl Kernel {
                 "rewritten" => "analysis",
                 "compile" => "cargo, or what stands in for it",
                 "rustc" => "rustc",
+                "keep" => "keeping",
                 "compiled" => "load and run",
                 "ran" => "outputs",
                 _ => continue,
@@ -747,5 +770,5 @@ fn told(what: &str, number: f64, bar: &str, passed: bool) {
 }
 
 fn verdict(passed: bool) -> &'static str {
-    if passed { "pass" } else { "FAIL" }
+    if passed { "reached" } else { "missed" }
 }

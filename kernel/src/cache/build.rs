@@ -136,7 +136,7 @@ pub(super) fn build(
         let _ = copy::copy_tree(&seed.join("target"), &template.join("target"), &of_this_version);
     }
     prepare(dir, toolchain, features, report)?;
-    link_library(dir, &toolchain.library_sources()?)?;
+    link_library(dir, &toolchain.library_sources())?;
     // evcxr has cargo check a cell that keeps a variable of a type that it cannot find out: the first mistake of many. That
     // needs the library in another form.
     for command in ["build", "check"] {

@@ -15,6 +15,7 @@
 //! <cache>/builds/<key>/ready     written last
 //! <cache>/builds/<key>/shared    packages that sessions have added, compiled
 //! <cache>/builds/<key>/shared.lock    held by who changes them, shared by who takes them
+//! <cache>/toolchains             what compilers have said of themselves
 //! <cache>/sessions/<id>/tools      what evcxr takes for cargo
 //! <cache>/sessions/<id>/ctx      private to one session: starts as a hard-linked copy of the template
 //! ```
@@ -125,7 +126,7 @@ impl Prepared {
     /// Directories in which a session's host finds std's library and ours, and what the environment names.
     pub(crate) fn library_path(&self, session: &SessionDir, inherited: Option<OsString>) -> Result<OsString> {
         let target = session.crate_dir().join("target").join(&self.toolchain.target);
-        let mut dirs = vec![self.toolchain.libraries()?, target.join("debug/deps")];
+        let mut dirs = vec![self.toolchain.libraries.clone(), target.join("debug/deps")];
         dirs.extend(inherited.iter().flat_map(std::env::split_paths));
         std::env::join_paths(dirs).context("a directory's name has a character that separates directories")
     }

@@ -108,7 +108,7 @@ impl Packages {
     }
 
     /// The toolchain's directory.
-    pub(crate) fn sysroot(&self) -> Result<PathBuf> {
-        self.toolchain.sysroot()
+    pub(crate) fn sysroot(&self) -> &Path {
+        &self.toolchain.sysroot
     }
 }

@@ -1,10 +1,15 @@
 //! The Rust toolchain that compiles cells.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The tools as evcxr finds them, by the same rules: what is built ahead must be what evcxr would build.
 #[derive(Clone, Debug)]
@@ -17,6 +22,26 @@ pub(crate) struct Toolchain {
     pub(crate) version: String,
     /// The host's target, as `x86_64-unknown-linux-gnu`.
     pub(crate) target: String,
+    /// Where the toolchain is.
+    pub(crate) sysroot: PathBuf,
+    /// Where the standard library is as a shared library.
+    pub(crate) libraries: PathBuf,
+}
+
+/// What a rustc says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Said {
+    version: String,
+    sysroot: PathBuf,
+    libraries: PathBuf,
+}
+
+/// What a rustc has said, which holds as long as its file is the same.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    /// Its inode, its length, and when it was changed.
+    file_is: (u64, u64, SystemTime),
+    said: Said,
 }
 
 impl Toolchain {
@@ -26,9 +51,28 @@ impl Toolchain {
     ///
     /// If cargo or rustc is missing or does not run; the message says what to install.
     pub(crate) fn find() -> Result<Toolchain> {
-        let cargo = tool("cargo")?;
-        let rustc = tool("rustc")?;
-        let version = output(&rustc, &["-vV"])?;
+        let (rustc, said, cargo) = match of_rustup("rustc") {
+            // The same program for ever: a proxy would go by the directory.
+            Some(rustc) => {
+                let said = match super::root() {
+                    Ok(root) => Said::remembered(&rustc, &root.join("toolchains"), || Said::ask(&rustc))?,
+                    Err(_) => Said::ask(&rustc)?,
+                };
+                let beside = Some(rustc.with_file_name("cargo")).filter(|cargo| cargo.is_file());
+                (rustc, said, beside.or_else(|| of_rustup("cargo")))
+            }
+            None => {
+                let rustc = find_in_path("rustc")?;
+                let said = Said::ask(&rustc)?;
+                (rustc, said, None)
+            }
+        };
+        let cargo = cargo.map_or_else(|| find_in_path("cargo"), Ok)?;
+        let Said {
+            version,
+            sysroot,
+            libraries,
+        } = said;
         let target = version
             .lines()
             .find_map(|line| line.strip_prefix("host: "))
@@ -39,6 +83,8 @@ impl Toolchain {
             rustc,
             version,
             target,
+            sysroot,
+            libraries,
         })
     }
 
@@ -47,39 +93,68 @@ impl Toolchain {
         self.version.lines().next().unwrap_or_default()
     }
 
-    /// Where the standard library is as a shared library.
-    pub(crate) fn libraries(&self) -> Result<PathBuf> {
-        Ok(PathBuf::from(
-            output(&self.rustc, &["--print", "target-libdir"])?.trim(),
-        ))
-    }
-
     /// Where the standard library's sources should be.
-    pub(crate) fn library_sources(&self) -> Result<PathBuf> {
-        Ok(self.sysroot()?.join("lib/rustlib/src/rust/library"))
-    }
-
-    /// Where the toolchain is.
-    pub(crate) fn sysroot(&self) -> Result<PathBuf> {
-        Ok(PathBuf::from(output(&self.rustc, &["--print", "sysroot"])?.trim()))
+    pub(crate) fn library_sources(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib/src/rust/library")
     }
 }
 
-fn tool(name: &str) -> Result<PathBuf> {
-    if let Ok(path) = output("rustup", &["which", name]) {
-        return Ok(PathBuf::from(path.trim()));
+impl Said {
+    fn ask(rustc: &Path) -> Result<Said> {
+        let version = output(rustc, &["-vV"])?;
+        let places = output(rustc, &["--print", "sysroot", "--print", "target-libdir"])?;
+        let (sysroot, libraries) = places
+            .trim()
+            .split_once('\n')
+            .with_context(|| format!("`{}` does not say where it is:\n{places}", rustc.display()))?;
+        Ok(Said {
+            version,
+            sysroot: sysroot.into(),
+            libraries: libraries.into(),
+        })
     }
-    match find_in_path(name) {
+
+    /// What `rustc` says; asks it only if it has not said so before, which is noted in `dir`.
+    fn remembered(rustc: &Path, dir: &Path, ask: impl FnOnce() -> Result<Said>) -> Result<Said> {
+        let metadata = fs::metadata(rustc).with_context(|| format!("cannot find {}", rustc.display()))?;
+        let file_is = (metadata.ino(), metadata.len(), metadata.modified()?);
+        let digest = Sha256::digest(rustc.as_os_str().as_encoded_bytes());
+        let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = dir.join(name + ".json");
+        let known: Option<Remembered> = fs::read(&file)
+            .ok()
+            .and_then(|known| serde_json::from_slice(&known).ok());
+        if let Some(known) = known.filter(|known| known.file_is == file_is) {
+            return Ok(known.said);
+        }
+        let said = ask()?;
+        let remembered = Remembered {
+            file_is,
+            said: said.clone(),
+        };
+        // What cannot be noted is asked again.
+        let _ = fs::create_dir_all(dir).and_then(|()| {
+            let new = tempfile::NamedTempFile::new_in(dir)?;
+            fs::write(&new, serde_json::to_vec(&remembered)?)?;
+            Ok(new.persist(file)?)
+        });
+        Ok(said)
+    }
+}
+
+/// The tool that rustup would run here.
+fn of_rustup(name: &str) -> Option<PathBuf> {
+    let path = output("rustup", &["which", name]).ok()?;
+    Some(PathBuf::from(path.trim()))
+}
+
+fn find_in_path(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|dir| dir.join(name));
+    match found.find(|candidate| candidate.is_file()) {
         Some(path) => Ok(path),
         None => bail!("`{name}` is not on PATH; cells are compiled with it. Install Rust from https://rustup.rs"),
     }
-}
-
-fn find_in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|candidate| candidate.is_file())
 }
 
 fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<String> {
@@ -97,4 +172,34 @@ fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<String> {
         );
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something that is not text", shown()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_is_asked_once_until_there_is_another_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (rustc, notes) = (dir.path().join("rustc"), dir.path().join("notes"));
+        for version in ["one", "eleven"] {
+            fs::write(&rustc, version).unwrap();
+            let said = Said {
+                version: version.to_owned(),
+                sysroot: "/root".into(),
+                libraries: "/root/lib".into(),
+            };
+            let mut asked = 0;
+            for _ in 0..2 {
+                let heard = Said::remembered(&rustc, &notes, || {
+                    asked += 1;
+                    Ok(said.clone())
+                });
+                assert_eq!(heard.unwrap(), said);
+            }
+            assert_eq!(asked, 1, "{version}");
+        }
+        fs::remove_file(&rustc).unwrap();
+        assert!(Said::remembered(&rustc, &notes, || bail!("nobody is there")).is_err());
+    }
 }

@@ -86,7 +86,7 @@ enum Stage {
     /// Questions wait.
     #[default]
     Starting,
-    Started(Packages),
+    Started(Box<Packages>),
     /// There is nothing to look at.
     Failed,
 }
@@ -125,7 +125,7 @@ impl Assist {
         if forget {
             state.scope = Scope::default();
         }
-        self.set_session(state, Stage::Started(packages));
+        self.set_session(state, Stage::Started(Box::new(packages)));
     }
 
     /// The session did not start.
@@ -287,9 +287,8 @@ fn load(packages: &Packages) -> Result<Analyzer> {
     // While a session starts, the environment is not what cargo expects. What is prepared is read from files.
     let _normal = packages.are_changed().then(environment::normal);
     let metadata = packages.metadata()?;
-    let sysroot = packages.sysroot()?;
     let cell: PathBuf = packages.crate_dir().join("src").join(CELL_FILE);
-    let project = project::project(&metadata, &cell, &sysroot, packages.library());
+    let project = project::project(&metadata, &cell, packages.sysroot(), packages.library());
     Analyzer::load(project, packages.crate_dir(), &cell)
 }
 
