@@ -3,6 +3,7 @@
 //! A message is one allocation: a [`Header`] in front of the value. The header carries the link of the queue that the
 //! message travels through, so that neither sending nor receiving allocates again.
 
+use crate::gen_server::Handler;
 use crate::pid::{Pid, Ref};
 use crate::reason::quietly;
 use std::any::TypeId;
@@ -24,7 +25,7 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 /// The part of a message that does not depend on its type.
 ///
 /// # Invariants
-/// 1. A `Header` is always the first field of a `Parcel<T>`, allocated by `Box`, and `kind` is the [`Kind`] of that `T`.
+/// 1. A `Header` is always the first field of a `Parcel<T>`, allocated by `Box`, and `kind` is a [`Kind`] of that `T`.
 /// 2. `next` belongs to whoever owns the message; a queue that holds the message owns it.
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
@@ -105,6 +106,8 @@ struct Kind {
     /// Drops the value and frees the parcel.
     drop: unsafe fn(NonNull<Header>),
     debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
+    /// How a server handles it, if it is a request.
+    handler: Option<&'static Handler>,
 }
 
 /// Stands for the type of a message: cheap to compare. One type may have several.
@@ -118,10 +121,25 @@ trait HasKind: Term + Sized {
         size: size_of::<Parcel<Self>>(),
         drop: drop_parcel::<Self>,
         debug: debug_parcel::<Self>,
+        handler: None,
     };
 }
 
 impl<T: Term> HasKind for T {}
+
+/// A call or a cast: a message that brings its handler with it. It prints as the value that is called or cast with.
+pub(crate) trait Request: Term + Sized {
+    const HANDLER: Handler;
+}
+
+trait HasRequestKind: Request {
+    const KIND: Kind = Kind {
+        handler: Some(&Self::HANDLER),
+        ..<Self as HasKind>::KIND
+    };
+}
+
+impl<T: Request> HasRequestKind for T {}
 
 /// # Safety
 /// `header` begins a `Parcel<T>` that the caller owns and does not use again.
@@ -163,10 +181,23 @@ unsafe impl Send for Message {}
 impl Message {
     /// Wraps a value.
     pub fn new<T: Term>(value: T) -> Message {
+        // SAFETY: it is the kind of a `T`.
+        unsafe { Message::of_kind(value, const { &<T as HasKind>::KIND }) }
+    }
+
+    /// Wraps a call or a cast.
+    pub(crate) fn request<T: Request>(request: T) -> Message {
+        // SAFETY: it is a kind of a `T`.
+        unsafe { Message::of_kind(request, const { &<T as HasRequestKind>::KIND }) }
+    }
+
+    /// # Safety
+    /// `kind` is one of a `T`.
+    unsafe fn of_kind<T>(value: T, kind: &'static Kind) -> Message {
         let parcel = Box::new(Parcel {
             header: Header {
                 next: ptr::null_mut(),
-                kind: const { &T::KIND },
+                kind,
                 serial: 0,
                 stamp: 0,
                 reference: 0,
@@ -227,6 +258,11 @@ impl Message {
         self.header().kind.type_id
     }
 
+    /// How a server handles it, if it is a request.
+    pub(crate) fn handler(&self) -> Option<&'static Handler> {
+        self.header().kind.handler
+    }
+
     /// Marks the message until somebody makes a new one of its value.
     pub(crate) fn mark(&mut self) {
         self.header_mut().next = MARKED;
@@ -277,8 +313,23 @@ impl Drop for Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: `self` owns the parcel, and `kind` is that of its value (invariant 1).
-        unsafe { (self.header().kind.debug)(self.header, f) }
+        let value = Value(self);
+        match (self.handler(), self.header().about()) {
+            (None, _) => value.fmt(f),
+            (Some(_), About::Request { caller, .. }) => write!(f, "call {value:?} from {caller}"),
+            (Some(_), _) => write!(f, "cast {value:?}"),
+        }
+    }
+}
+
+/// What a message was made of: it prints as that, also when it is a request.
+pub(crate) struct Value<'a>(pub(crate) &'a Message);
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Message { header } = self.0;
+        // SAFETY: the message owns the parcel, and `kind` is one of its value (invariant 1).
+        unsafe { (self.0.header().kind.debug)(*header, f) }
     }
 }
 

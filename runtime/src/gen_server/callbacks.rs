@@ -1,20 +1,123 @@
 //! The callbacks of a server with their types forgotten, and what becomes of a panic in one.
 
 use super::GenServer;
-use super::returns::{Init, Initial, Next};
+use super::request::{Handled, Handling};
+use super::returns::{Init, Initial};
 use crate::ExitReason;
 use crate::message::Message;
 use crate::process::current;
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
 use crate::type_name::short_type_name;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-/// A callback at work.
-pub(super) type Callback<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A callback of a server's own time, which runs once.
+pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where the callback at work is: memory that is used again for the next one, so that messages are handled without
+/// allocating.
+///
+/// # Invariants
+/// 1. `memory` is an allocation of `layout`, if there is one; whoever has a [`Callback`] in it has the room borrowed.
+pub(super) struct Room {
+    memory: Option<NonNull<u8>>,
+    layout: Layout,
+}
+
+// SAFETY: the memory is the room's own, and what is in it is `Send`.
+unsafe impl Send for Room {}
+
+/// What most callbacks need.
+const USUAL: Layout = Layout::new::<[u128; 8]>();
+
+impl Room {
+    pub(super) const fn new() -> Room {
+        Room {
+            memory: None,
+            layout: Layout::new::<()>(),
+        }
+    }
+
+    /// Begins a callback.
+    pub(super) fn begin<'a, T, F>(&'a mut self, callback: F) -> Callback<'a, T>
+    where
+        F: Future<Output = T> + Send + 'a,
+    {
+        let place = self.fit(Layout::new::<F>()).cast::<F>();
+        // SAFETY: the place fits an `F`, and nothing is in it, since the room is not borrowed (invariant 1).
+        unsafe { place.write(callback) };
+        Callback {
+            future: place,
+            _room: PhantomData,
+        }
+    }
+
+    fn fit(&mut self, layout: Layout) -> NonNull<u8> {
+        match self.memory {
+            Some(memory) if layout.size() <= self.layout.size() && layout.align() <= self.layout.align() => memory,
+            _ => self.grow(layout),
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, layout: Layout) -> NonNull<u8> {
+        self.free();
+        let (size, align) = (layout.size().max(USUAL.size()), layout.align().max(USUAL.align()));
+        let layout = Layout::from_size_align(size, align).expect("both belong to types, which are not larger");
+        // SAFETY: the size is not zero.
+        let memory = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        (self.memory, self.layout) = (Some(memory), layout);
+        memory
+    }
+
+    /// Gives the memory back.
+    pub(super) fn free(&mut self) {
+        if let Some(memory) = self.memory.take() {
+            // SAFETY: it was allocated with this layout (invariant 1).
+            unsafe { dealloc(memory.as_ptr(), self.layout) };
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
+/// A callback at work, in a [`Room`].
+///
+/// # Invariants
+/// 1. `future` is alive, nothing else refers to it, and it stays where it is until this is dropped.
+pub(super) struct Callback<'a, T> {
+    future: NonNull<dyn Future<Output = T> + Send + 'a>,
+    _room: PhantomData<&'a mut Room>,
+}
+
+// SAFETY: it owns the future, which is `Send`.
+unsafe impl<T> Send for Callback<'_, T> {}
+
+impl<T> Future for Callback<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        // SAFETY: invariant 1; that the future stays where it is makes it pinned.
+        unsafe { Pin::new_unchecked(self.future.as_mut()) }.poll(context)
+    }
+}
+
+impl<T> Drop for Callback<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: invariant 1, and it is not used again.
+        unsafe { self.future.drop_in_place() };
+    }
+}
 
 /// A callback at work, and what makes of its output one whose type is known to the loop.
 ///
@@ -46,24 +149,24 @@ impl<F: Future<Output = T>, T, U> Future for Map<F, T, U> {
 
 /// A server whose type was forgotten.
 pub(super) trait AnyServer: Send {
-    fn handle_info(&mut self, message: Message) -> Callback<'_, Next>;
-    fn handle_continue(&mut self, value: Message) -> Callback<'_, Next>;
-    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Callback<'a, ()>;
+    fn handle_info<'a>(&'a mut self, message: Message, room: &'a mut Room) -> Handling<'a>;
+    fn handle_continue<'a>(&'a mut self, value: Message, room: &'a mut Room) -> Handling<'a>;
+    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Boxed<'a, ()>;
     fn state_mut(&mut self) -> &mut dyn Any;
     fn name(&self) -> String;
     fn format_status(&self) -> String;
 }
 
 impl<S: GenServer> AnyServer for S {
-    fn handle_info(&mut self, message: Message) -> Callback<'_, Next> {
-        Box::pin(GenServer::handle_info(self, message))
+    fn handle_info<'a>(&'a mut self, message: Message, room: &'a mut Room) -> Handling<'a> {
+        room.begin(Map::new(GenServer::handle_info(self, message), Handled::from))
     }
 
-    fn handle_continue(&mut self, value: Message) -> Callback<'_, Next> {
-        Box::pin(GenServer::handle_continue(self, value))
+    fn handle_continue<'a>(&'a mut self, value: Message, room: &'a mut Room) -> Handling<'a> {
+        room.begin(Map::new(GenServer::handle_continue(self, value), Handled::from))
     }
 
-    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Callback<'a, ()> {
+    fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Boxed<'a, ()> {
         Box::pin(GenServer::terminate(self, reason))
     }
 
@@ -87,7 +190,7 @@ pub(super) fn shown(server: &dyn AnyServer) -> String {
 }
 
 /// `init` with the type forgotten: it begins in the new process.
-pub(super) type AnyInit = Box<dyn FnOnce() -> Callback<'static, Init<Box<dyn AnyServer>>> + Send>;
+pub(super) type AnyInit = Box<dyn FnOnce() -> Boxed<'static, Init<Box<dyn AnyServer>>> + Send>;
 
 pub(super) fn any_init<S: GenServer>(args: S::Args) -> AnyInit {
     Box::new(move || Box::pin(Map::new(S::init(args), any_state::<S>)))
@@ -122,29 +225,75 @@ impl Crash {
 }
 
 /// Runs a callback; a panic or an exit in it becomes a value.
-pub(crate) async fn guard<'a, T>(begin: impl FnOnce() -> Callback<'a, T>) -> Result<T, Crash> {
+pub(crate) async fn guard<F: Future + Unpin>(begin: impl FnOnce() -> F) -> Result<F::Output, Crash> {
+    finish(caught(begin)?).await
+}
+
+/// Like [`guard`], for one that has begun.
+pub(super) async fn finish<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
     debug_assert!(current::is_inside());
-    let mut callback = catch_unwind(AssertUnwindSafe(begin)).map_err(Crash::of)?;
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| callback.as_mut().poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) => Poll::Ready(Err(Crash::of(payload))),
-        }
+    poll_fn(|context| match caught(|| Pin::new(&mut callback).poll(context)) {
+        Ok(polled) => polled.map(Ok),
+        Err(crash) => Poll::Ready(Err(crash)),
     })
     .await
 }
 
-/// Runs a user's function in the server; a panic or an exit in it becomes its reason.
+/// Runs a user's function in the server; a panic or an exit in it becomes a value.
+pub(super) fn caught<T>(function: impl FnOnce() -> T) -> Result<T, Crash> {
+    catch_unwind(AssertUnwindSafe(function)).map_err(Crash::of)
+}
+
+/// Like [`caught`], when only the reason matters.
 pub(super) fn guarded<T>(function: impl FnOnce() -> T) -> Result<T, ExitReason> {
-    catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Crash::of(payload).reason)
+    caught(function).map_err(|crash| crash.reason)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::pending;
+    use std::sync::Arc;
     use std::task::Waker;
+
+    fn run<T>(mut callback: Callback<'_, T>) -> Poll<T> {
+        Pin::new(&mut callback).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn callbacks_of_any_size_run_in_one_room() {
+        #[repr(align(256))]
+        struct Wide(u8);
+
+        let mut room = Room::new();
+        let mut state = 1;
+        assert_eq!(run(room.begin(async { state += 1 })), Poll::Ready(()));
+        let large = [7_u8; 1000];
+        assert_eq!(run(room.begin(async move { large[999] })), Poll::Ready(7));
+        let wide = Wide(8);
+        assert_eq!(
+            run(room.begin(async move { (&raw const wide).addr() % 256 })),
+            Poll::Ready(0)
+        );
+        room.free();
+        assert_eq!(run(room.begin(async move { Wide(9).0 })), Poll::Ready(9));
+        assert_eq!(state, 2);
+    }
+
+    #[test]
+    fn a_callback_that_is_dropped_drops_what_it_has() {
+        let mut room = Room::new();
+        let owned = Arc::new(());
+        for _ in 0..2 {
+            let owned = owned.clone();
+            let waits = async move {
+                pending::<()>().await;
+                drop(owned);
+            };
+            assert_eq!(run(room.begin(waits)), Poll::Pending);
+        }
+        assert_eq!(Arc::strong_count(&owned), 1);
+    }
 
     // What breaks this shows under Miri only.
     #[test]

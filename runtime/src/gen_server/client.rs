@@ -2,19 +2,19 @@
 
 use super::address::Address;
 use super::error::{CallError, CallFailure, Refusal};
-use super::request::Request;
+use super::request::{self, Handler};
 use super::system::{Ask, System};
 use super::{HandleCall, HandleCast};
 use crate::ExitReason;
 use crate::message::{Message, Term};
 use crate::pid::Pid;
-use crate::process::call::{self, Failure, Origin};
+use crate::process::call::{Calling, Failure, Origin};
 use crate::process::record::deliver;
 use crate::type_name::without_paths;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// How long a call waits unless it says otherwise, as in OTP.
@@ -74,7 +74,7 @@ where
     type IntoFuture = Answering<S::Reply>;
 
     fn into_future(self) -> Answering<S::Reply> {
-        let request = Question::Request(Request::call::<S, M>(self.message));
+        let request = Question::Request(request::call::<S, M>(self.message));
         Answering::new(self.to, "gen_server::call", self.timeout, request)
     }
 }
@@ -82,7 +82,7 @@ where
 /// A call under way: resolves to the answer.
 #[must_use = "nothing is asked before it is awaited"]
 pub struct Answering<R> {
-    call: Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>>,
+    call: AnyCall,
     _reply: PhantomData<fn() -> R>,
 }
 
@@ -94,7 +94,7 @@ impl<R> Answering<R> {
         asked: Question,
     ) -> Answering<R> {
         Answering {
-            call: boxed(to, function, timeout, asked),
+            call: AnyCall::new(to, function, timeout, asked),
             _reply: PhantomData,
         }
     }
@@ -109,22 +109,14 @@ impl<R: Term> Future for Answering<R> {
                 .downcast()
                 .expect("a server answers with the type that the request asks for")
         };
-        self.call.as_mut().poll(context).map(|answer| answer.map(typed))
+        self.call.poll(context).map(|answer| answer.map(typed))
     }
-}
-
-fn boxed(
-    to: Result<Pid, String>,
-    function: &'static str,
-    timeout: Option<Duration>,
-    asked: Question,
-) -> Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>> {
-    Box::pin(call_any(to, function, timeout, asked))
 }
 
 /// What a server is asked for, its type forgotten.
 pub(crate) enum Question {
-    Request(Request),
+    /// A call as a message, which has a handler.
+    Request(Message),
     System(Ask),
     Terminate(ExitReason),
     /// It need not be sent, for this reason.
@@ -133,8 +125,8 @@ pub(crate) enum Question {
 
 /// How errors say what was asked.
 enum Words {
-    /// What gives the full name of a type.
-    Type(fn() -> &'static str),
+    /// By the full name of a type.
+    Type(&'static Handler),
     Reason(ExitReason),
     Nothing,
 }
@@ -142,48 +134,89 @@ enum Words {
 impl Question {
     fn words(&self) -> Words {
         match self {
-            Question::Request(request) => Words::Type(request.described()),
+            Question::Request(request) => request.handler().map_or(Words::Nothing, Words::Type),
             Question::Terminate(reason) => Words::Reason(reason.clone()),
             Question::System(_) | Question::Impossible(_) => Words::Nothing,
         }
     }
 
-    /// # Errors
-    /// Why it need not be sent.
-    fn message(self) -> Result<impl FnOnce(Origin) -> Message, CallFailure> {
-        if let Question::Impossible(why) = self {
-            return Err(CallFailure::Refused(why));
-        }
-        Ok(move |origin| match self {
-            Question::Request(request) => request.sent(Some(origin)),
+    fn message(self, origin: Origin) -> Message {
+        match self {
+            Question::Request(request) => request,
             Question::System(ask) => Message::new(System::Ask(origin, ask)),
             Question::Terminate(reason) => Message::new(System::Terminate(reason)),
-            Question::Impossible(_) => unreachable!("it was not sent"),
-        })
+            Question::Impossible(_) => unreachable!("it is not sent"),
+        }
     }
 }
 
-async fn call_any(
+/// A call, whatever is asked.
+struct AnyCall {
     to: Result<Pid, String>,
     function: &'static str,
     timeout: Option<Duration>,
-    asked: Question,
-) -> Result<Message, CallError> {
-    let words = asked.words();
-    let answer = match (&to, asked.message()) {
-        (Err(_), _) => Err(CallFailure::NoSuchName),
-        (Ok(_), Err(impossible)) => Err(impossible),
-        (Ok(pid), Ok(message)) => answered(call::call(*pid, timeout, message).await, timeout),
-    };
-    answer.map_err(|cause| {
-        let to = to.map_or_else(|name| name, |pid| pid.to_string());
-        let request = match words {
-            Words::Type(name) => format!("{function}({to}, {})", without_paths(name())),
+    words: Words,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Nothing has been sent.
+    Begins(Question),
+    Waits(Calling),
+    Over,
+}
+
+impl AnyCall {
+    fn new(to: Result<Pid, String>, function: &'static str, timeout: Option<Duration>, asked: Question) -> AnyCall {
+        AnyCall {
+            to,
+            function,
+            timeout,
+            words: asked.words(),
+            stage: Stage::Begins(asked),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, CallError>> {
+        let answer = match &mut self.stage {
+            Stage::Waits(calling) => answered(ready!(calling.poll(context)), self.timeout),
+            Stage::Begins(_) => match self.begin(context) {
+                Ok(calling) => {
+                    self.stage = Stage::Waits(calling);
+                    return Poll::Pending;
+                }
+                Err(failure) => Err(failure),
+            },
+            Stage::Over => panic!("the call is over: it was awaited before"),
+        };
+        self.stage = Stage::Over;
+        Poll::Ready(answer.map_err(|cause| self.error(cause)))
+    }
+
+    fn begin(&mut self, context: &Context<'_>) -> Result<Calling, CallFailure> {
+        let to = *self.to.as_ref().map_err(|_| CallFailure::NoSuchName)?;
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Begins(Question::Impossible(why)) => Err(CallFailure::Refused(why)),
+            Stage::Begins(asked) => Calling::begin(context, to, self.timeout, |origin| asked.message(origin))
+                .map_err(|failure| CallFailure::of(failure, self.timeout)),
+            Stage::Waits(_) | Stage::Over => unreachable!("it begins once"),
+        }
+    }
+
+    #[cold]
+    fn error(&self, cause: CallFailure) -> CallError {
+        let function = self.function;
+        let to = match &self.to {
+            Ok(pid) => pid.to_string(),
+            Err(name) => name.clone(),
+        };
+        let request = match &self.words {
+            Words::Type(handler) => format!("{function}({to}, {})", without_paths(handler.name())),
             Words::Reason(reason) => format!("{function}({to}, {reason})"),
             Words::Nothing => format!("{function}({to})"),
         };
         CallError { request, cause }
-    })
+    }
 }
 
 pub(super) fn answered(answer: Result<Message, Failure>, timeout: Option<Duration>) -> Result<Message, CallFailure> {
@@ -202,12 +235,12 @@ where
     M: Term,
 {
     if let Ok(pid) = server.pid() {
-        cast_any(pid, Request::cast::<A::Server, M>(message));
+        cast_any(pid, request::cast::<A::Server, M>(message));
     }
 }
 
-fn cast_any(pid: Pid, request: Request) {
-    drop(deliver(pid, request.sent(None)));
+fn cast_any(pid: Pid, request: Message) {
+    drop(deliver(pid, request));
 }
 
 /// Ends a server in good order, and waits until it is gone. Its `terminate` runs.
@@ -259,7 +292,8 @@ impl IntoFuture for Stopping {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let request = Question::Terminate(self.reason.clone());
-            match call_any(self.to, self.function, self.timeout, request).await {
+            let mut call = AnyCall::new(self.to, self.function, self.timeout, request);
+            match poll_fn(|context| call.poll(context)).await {
                 Err(CallError {
                     cause: CallFailure::Exit(reason),
                     ..

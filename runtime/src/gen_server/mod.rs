@@ -113,7 +113,7 @@ pub use client::{Answering, Call, DEFAULT_TIMEOUT, Stopping, call, cast, stop, s
 pub(crate) use client::{Question, stop_any, to};
 pub use error::{CallError, CallFailure, StartError};
 pub use multi::{MultiCall, abcast, multi_call};
-pub(crate) use request::{Asked, asked};
+pub(crate) use request::{Asked, Handler, asked};
 pub use returns::{Caller, Init, Next, Reply, Timeout};
 pub(crate) use server::{is_at_rest, unknown};
 pub(crate) use start::Place;

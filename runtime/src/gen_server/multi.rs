@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::client::{answered, cast, to};
 use super::error::{CallError, CallFailure};
-use super::request::Request;
+use super::request::{self, Handler};
 use super::{HandleCall, HandleCast};
 use crate::message::{Message, Term};
 use crate::pid::Pid;
@@ -107,7 +107,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let request = |server: &A| (to(server), Request::call::<A::Server, M>(self.message.clone()));
+        let request = |server: &A| (to(server), request::call::<A::Server, M>(self.message.clone()));
         let asked = self.servers.iter().map(request).collect();
         let calls = call_all(asked, self.timeout);
         Box::pin(async move {
@@ -127,17 +127,17 @@ where
     }
 }
 
-async fn call_all(asked: Vec<(Result<Pid, String>, Request)>, timeout: Option<Duration>) -> Vec<Answer> {
+async fn call_all(asked: Vec<(Result<Pid, String>, Message)>, timeout: Option<Duration>) -> Vec<Answer> {
     let mut described = Vec::with_capacity(asked.len());
     let mut requests = Vec::with_capacity(asked.len());
     for (to, request) in asked {
-        described.push((to.clone(), request.name()));
+        described.push((to.clone(), request.handler()));
         if let Ok(pid) = to {
-            requests.push((pid, move |origin| request.sent(Some(origin))));
+            requests.push((pid, move |_| request));
         }
     }
     let mut answers = call::call_all(requests, timeout).await.into_iter();
-    let mut outcome = |(to, name): (Result<Pid, String>, &str)| {
+    let mut outcome = |(to, handler): (Result<Pid, String>, Option<&Handler>)| {
         let (to, answer) = match to {
             Ok(pid) => {
                 let answer = answers.next().expect("each request has one answer");
@@ -145,7 +145,12 @@ async fn call_all(asked: Vec<(Result<Pid, String>, Request)>, timeout: Option<Du
             }
             Err(nobody) => (nobody, Err(CallFailure::NoSuchName)),
         };
-        let request = || format!("gen_server::multi_call({to}, {})", without_paths(name));
+        let request = || {
+            format!(
+                "gen_server::multi_call({to}, {})",
+                without_paths(handler.map_or("", Handler::name))
+            )
+        };
         answer.map_err(|cause| CallError {
             request: request(),
             cause,

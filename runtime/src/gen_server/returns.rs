@@ -19,6 +19,12 @@ pub(super) struct Then {
     pub(super) hibernate: bool,
 }
 
+impl Then {
+    fn of(then: &mut Option<Box<Then>>) -> &mut Then {
+        then.get_or_insert_default()
+    }
+}
+
 /// The message that [`handle_info`](super::GenServer::handle_info) gets when no other came within the time that the
 /// last callback had set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +37,7 @@ macro_rules! and_then {
         /// handled. What else is asked for here is forgotten then: what `handle_continue` returns counts.
         #[must_use]
         pub fn and_continue<C: Term>(mut $self, value: C) -> Self {
-            $then.continuation = Some(Message::new(value));
+            Then::of(&mut $then).continuation = Some(Message::new(value));
             $self
         }
 
@@ -39,8 +45,8 @@ macro_rules! and_then {
         /// time. Any message ends the waiting, but for requests of [`sys`](crate::sys), which do not lengthen it either.
         #[must_use]
         pub fn timeout(mut $self, time: Duration) -> Self {
-            $then.timeout = Some(time);
-            $then.timeout_message = None;
+            let then = Then::of(&mut $then);
+            (then.timeout, then.timeout_message) = (Some(time), None);
             $self
         }
 
@@ -48,15 +54,15 @@ macro_rules! and_then {
         /// before messages that wait already.
         #[must_use]
         pub fn timeout_with<T: Term>(mut $self, time: Duration, message: T) -> Self {
-            $then.timeout = Some(time);
-            $then.timeout_message = Some(Message::new(message));
+            let then = Then::of(&mut $then);
+            (then.timeout, then.timeout_message) = (Some(time), Some(Message::new(message)));
             $self
         }
 
         /// Gives back the memory that the process does not need while it waits.
         #[must_use]
         pub fn hibernate(mut $self) -> Self {
-            $then.hibernate = true;
+            Then::of(&mut $then).hibernate = true;
             $self
         }
     };
@@ -66,7 +72,7 @@ macro_rules! and_then {
 #[derive(Debug)]
 pub struct Init<S> {
     pub(super) initial: Initial<S>,
-    pub(super) then: Then,
+    pub(super) then: Option<Box<Then>>,
 }
 
 #[derive(Debug)]
@@ -105,10 +111,7 @@ impl<S> Init<S> {
     }
 
     fn from(initial: Initial<S>) -> Init<S> {
-        Init {
-            initial,
-            then: Then::default(),
-        }
+        Init { initial, then: None }
     }
 
     and_then!(self => self.then);
@@ -169,23 +172,21 @@ impl<R> From<R> for Reply<R> {
 #[derive(Debug)]
 pub struct Next {
     pub(super) stop: Option<ExitReason>,
-    pub(super) then: Then,
+    /// Mostly nothing: then what a callback returns is small.
+    pub(super) then: Option<Box<Then>>,
 }
 
 impl Next {
     /// The server waits for the next message.
     pub fn noreply() -> Next {
-        Next {
-            stop: None,
-            then: Then::default(),
-        }
+        Next { stop: None, then: None }
     }
 
     /// The server ends. `Normal`, `Shutdown` and `ShutdownWith` are orderly; any other reason is reported.
     pub fn stop(reason: impl Into<ExitReason>) -> Next {
         Next {
             stop: Some(reason.into()),
-            then: Then::default(),
+            then: None,
         }
     }
 

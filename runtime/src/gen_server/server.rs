@@ -2,19 +2,20 @@
 //!
 //! It does not know the type of its server, so that it is compiled once.
 
-use super::callbacks::{AnyInit, AnyServer, Crash, guard, guarded, shown};
-use super::request::{Described, Handled, Request};
+use super::callbacks::{AnyInit, AnyServer, Crash, Room, caught, finish, guard, guarded, shown};
+use super::request::{Handled, Handler, Handling};
 use super::returns::{Init, Initial, Next, Then, Timeout};
 use super::system::{Ask, Debugging, System, stranger};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::call::Origin;
-use crate::process::scan::Scan;
+use crate::process::scan::{Scan, poll_oldest};
 use crate::process::{self, Exit, Place};
 use crate::sys::{Event, Status};
 use crate::type_name::without_paths;
 use crate::{ExitReason, exit, me, report};
 use std::fmt::{self, Write};
+use std::future::poll_fn;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -71,9 +72,11 @@ pub(super) async fn life(birth: Birth) {
     starter.reply(Started::Ok);
     let mut server = Serving {
         server,
+        room: Room::new(),
         parent: birth.parent,
         hibernate_after: birth.hibernate_after,
         debugging: birth.debugging,
+        last: None,
     };
     let end = server.serve(then).await;
     server.terminate(end).await;
@@ -96,49 +99,58 @@ fn free_name() {
 /// Why the loop ended.
 struct End {
     reason: ExitReason,
-    /// What the server was doing, for the report.
-    last: Option<Last>,
     /// An answer that waits for `terminate`.
     answer: Option<(Origin, Message)>,
 }
 
 /// What a server handles, as reports name it.
 enum Last {
-    Request { request: Described, from: Option<Pid> },
+    Request {
+        handler: &'static Handler,
+        from: Option<Pid>,
+    },
     Text(String),
 }
 
 /// A server at work.
 struct Serving {
     server: Box<dyn AnyServer>,
+    /// Where its callbacks run.
+    room: Room,
     parent: Option<Pid>,
     hibernate_after: Option<Duration>,
     debugging: Debugging,
+    /// What it handles, or handled last, for the report.
+    last: Option<Last>,
 }
 
 /// What the loop has to deal with next.
 enum Task {
     End(ExitReason),
     Continue(Message),
-    Request(Request),
-    Info(Message),
+    /// A request, or anything else that came.
+    Handle(Message),
 }
 
 impl Serving {
-    async fn serve(&mut self, mut then: Then) -> End {
+    async fn serve(&mut self, mut then: Option<Box<Then>>) -> End {
         loop {
             let task = self.next(then).await;
             let origin = match &task {
-                Task::Request(request) => request.origin(),
-                _ => None,
+                Task::Handle(message) => Origin::of(message),
+                Task::Continue(_) | Task::End(_) => None,
             };
-            let (last, handled) = self.handle(task).await;
+            let handled = match self.begin(task) {
+                Ok(Begun::Callback(callback)) => finish(callback).await,
+                Ok(Begun::Over(next)) => Ok(next.into()),
+                Err(crash) => Err(crash),
+            };
             let (next, answer) = match handled {
                 Ok(Handled { next, answer }) => (next, origin.zip(answer)),
                 Err(Crash { reason, .. }) => (Next::stop(reason), None),
             };
             if let Some(reason) = next.stop {
-                return End { reason, last, answer };
+                return End { reason, answer };
             }
             self.answer(answer);
             then = next.then;
@@ -146,42 +158,44 @@ impl Serving {
     }
 
     /// Waits for what is to be handled, and deals with system messages meanwhile.
-    async fn next(&mut self, then: Then) -> Task {
+    async fn next(&mut self, then: Option<Box<Then>>) -> Task {
+        let then = then.map_or_else(Then::default, |then| *then);
         if let Some(continuation) = then.continuation {
             return Task::Continue(continuation);
         }
         let timeout = match (then.timeout, then.timeout_message) {
             // OTP: it is there before any message that waits.
-            (Some(Duration::ZERO), Some(message)) => return Task::Info(message),
+            (Some(Duration::ZERO), Some(message)) => return Task::Handle(message),
             (timeout, message) => timeout.map(|time| (Instant::now().checked_add(time), message)),
         };
         let deadline = timeout.as_ref().and_then(|(deadline, _)| *deadline);
         let mut hibernate = then.hibernate;
         loop {
             if hibernate {
+                self.room.free();
                 process::shrink();
             }
             let awake = self.hibernate_after.filter(|_| !hibernate && deadline.is_none());
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let Some(message) = Scan::new(left.or(awake)).next().await else {
+            let until = deadline.or_else(|| awake.and_then(|awake| Instant::now().checked_add(awake)));
+            let place = Place::caller();
+            let Some(message) = poll_fn(|context| poll_oldest(context, until, place)).await else {
                 match timeout {
-                    Some((Some(_), message)) => return Task::Info(message.unwrap_or_else(|| Message::new(Timeout))),
+                    Some((Some(_), message)) => return Task::Handle(message.unwrap_or_else(|| Message::new(Timeout))),
                     _ => hibernate = true,
                 }
                 continue;
             };
             match self.decode(message) {
                 Decoded::Task(task) => return task,
-                Decoded::System(origin, ask) => self.system(origin, ask).await,
+                Decoded::System(origin, ask) => Box::pin(self.system(origin, ask)).await,
             }
         }
     }
 
     fn decode(&self, message: Message) -> Decoded {
-        let message = match message.downcast::<Request>() {
-            Ok(request) => return Decoded::Task(Task::Request(request)),
-            Err(message) => message,
-        };
+        if message.handler().is_some() {
+            return Decoded::Task(Task::Handle(message));
+        }
         let message = match message.downcast::<System>() {
             Ok(System::Terminate(reason)) => return Decoded::Task(Task::End(reason)),
             Ok(System::Ask(origin, ask)) => return Decoded::System(origin, ask),
@@ -189,7 +203,7 @@ impl Serving {
         };
         Decoded::Task(match self.end_of_parent(&message) {
             Some(reason) => Task::End(reason),
-            None => Task::Info(message),
+            None => Task::Handle(message),
         })
     }
 
@@ -261,36 +275,42 @@ impl Serving {
         }
     }
 
-    async fn handle(&mut self, task: Task) -> (Option<Last>, Result<Handled, Crash>) {
+    /// Begins what is to be done, and notes what it is.
+    fn begin(&mut self, task: Task) -> Result<Begun<'_>, Crash> {
         if self.debugging.is_on() {
             self.event(&match &task {
                 Task::End(_) => None,
                 Task::Continue(value) => Some(Event::Continue(text(value))),
-                Task::Request(request) => Some(Event::Got(text(request))),
-                Task::Info(message) => Some(Event::Got(text(message))),
+                Task::Handle(message) => Some(Event::Got(text(message))),
             });
         }
-        let server = &mut self.server;
-        match task {
-            Task::End(reason) => (None, Ok(Next::stop(reason).into())),
-            Task::Continue(value) => {
-                let last = Last::Text(format!("continue {}", shortened(&value)));
-                let next = guard(|| server.handle_continue(value)).await;
-                (Some(last), next.map(Handled::from))
-            }
-            Task::Request(request) => {
-                let last = Last::Request {
-                    request: request.described(),
-                    from: request.from(),
-                };
-                (Some(last), handle_request(&mut **server, request).await)
-            }
-            Task::Info(message) => {
-                let last = Last::Text(shortened(&message));
-                let next = guard(|| server.handle_info(message)).await;
-                (Some(last), next.map(Handled::from))
-            }
-        }
+        self.last = match &task {
+            Task::End(_) => None,
+            Task::Continue(value) => Some(Last::Text(format!("continue {}", shortened(value)))),
+            Task::Handle(message) => Some(match message.handler() {
+                Some(handler) => Last::Request {
+                    handler,
+                    from: Origin::of(message).map(|origin| origin.pid),
+                },
+                None => Last::Text(shortened(message)),
+            }),
+        };
+        let Serving { server, room, .. } = self;
+        let callback = match task {
+            Task::End(reason) => return Ok(Begun::Over(Next::stop(reason))),
+            Task::Continue(value) => caught(|| server.handle_continue(value, room))?,
+            Task::Handle(message) => match message.handler() {
+                Some(handler) if handler.is_for(server.state_mut()) => {
+                    caught(|| handler.begin(message, server.state_mut(), room))?
+                }
+                Some(handler) => {
+                    refuse(&**server, handler, &message);
+                    return Ok(Begun::Over(Next::noreply()));
+                }
+                None => caught(|| server.handle_info(message, room))?,
+            },
+        };
+        Ok(Begun::Callback(callback))
     }
 
     /// Sends the answer to what was handled.
@@ -325,7 +345,7 @@ impl Serving {
             Err(crash) => crash.reason,
         };
         if !reason.is_orderly() {
-            self.report(&reason, end.last);
+            self.report(&reason);
         }
         if end.answer.is_some() {
             self.answer(end.answer);
@@ -335,19 +355,21 @@ impl Serving {
         exit(reason)
     }
 
-    fn report(&self, reason: &ExitReason, last: Option<Last>) {
+    fn report(&self, reason: &ExitReason) {
         let mut details = Vec::new();
         let of_whom;
-        match last {
+        match &self.last {
             Some(Last::Request {
-                request,
+                handler,
                 from: Some(pid),
             }) => {
                 of_whom = format!("Last message (from {pid})");
-                details.push((&*of_whom, without_paths(request())));
+                details.push((&*of_whom, without_paths(handler.name())));
             }
-            Some(Last::Request { request, from: None }) => details.push(("Last message", without_paths(request()))),
-            Some(Last::Text(text)) => details.push(("Last message", text)),
+            Some(Last::Request { handler, from: None }) => {
+                details.push(("Last message", without_paths(handler.name())));
+            }
+            Some(Last::Text(text)) => details.push(("Last message", text.clone())),
             None => {}
         }
         details.push(("State", shown(&*self.server)));
@@ -356,17 +378,19 @@ impl Serving {
     }
 }
 
+/// What became of something that was to be done.
+enum Begun<'a> {
+    Callback(Handling<'a>),
+    Over(Next),
+}
+
 /// OTP's servers crash when they do not know a request. Here only a caller can be wrong about the type of a server, so
 /// it is the caller who hears of it.
-async fn handle_request(server: &mut dyn AnyServer, request: Request) -> Result<Handled, Crash> {
-    if !request.is_for(server.state_mut()) {
-        match request.origin() {
-            Some(origin) => origin.reply(stranger(server, &request.server_name())),
-            None => unknown(&request),
-        }
-        return Ok(Next::noreply().into());
+fn refuse(server: &dyn AnyServer, handler: &Handler, request: &Message) {
+    match Origin::of(request) {
+        Some(origin) => origin.reply(stranger(server, &handler.server_name())),
+        None => unknown(request),
     }
-    guard(|| request.handle(server.state_mut())).await
 }
 
 enum Decoded {

@@ -6,15 +6,16 @@
 use super::attached::Attached;
 use super::current::{self, Current};
 use super::origin::Place;
-use super::record::{self, Answer, reply, send_signal};
+use super::record::{self, Answer, State, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
 use crate::ExitReason;
-use crate::message::{Message, Term};
+use crate::message::{About, Message, Term};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::trace;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop;
@@ -28,6 +29,17 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// Who waits for the answer to a request; nobody when it is no call.
+    pub(crate) fn of(request: &Message) -> Option<Origin> {
+        match request.header().about() {
+            About::Request { call, caller } => Some(Origin {
+                pid: caller,
+                alias: call,
+            }),
+            About::Nothing | About::Answer { .. } => None,
+        }
+    }
+
     /// Answers. Later answers to the same call, and answers to a call that gave up, disappear.
     pub(crate) fn reply<T: Term>(self, value: T) {
         self.reply_message(Message::new(value));
@@ -60,6 +72,42 @@ pub(crate) async fn call(
     as_process(async { Call::begin(to).request(request)?.answer(deadline).await })
         .await
         .unwrap_or_else(|reason| Err(Failure::Down(reason)))
+}
+
+/// A call whose request went out: what [`call`] is for those who make many, and keep it without a box.
+///
+/// # Cancel safety
+/// When it is dropped, its answer disappears.
+pub(crate) enum Calling {
+    OfProcess(Call, Option<Instant>),
+    /// Whoever is no process becomes one for the time of the call.
+    OfOther(Pin<Box<dyn Future<Output = Result<Message, Failure>> + Send>>),
+}
+
+impl Calling {
+    /// Sends the request of a process, which is polled when there is news; others send it when they are polled next.
+    pub(crate) fn begin(
+        context: &Context<'_>,
+        to: Pid,
+        timeout: Option<Duration>,
+        request: impl FnOnce(Origin) -> Message + Send + 'static,
+    ) -> Result<Calling, Failure> {
+        if !current::is_inside() {
+            context.waker().wake_by_ref();
+            return Ok(Calling::OfOther(Box::pin(call(to, timeout, request))));
+        }
+        let deadline = deadline(timeout);
+        let waits = |state: &mut State, caller: &Current| wait(state, caller, context, deadline, Place::caller());
+        let call = Call::begin_and(to, waits).request(request)?;
+        Ok(Calling::OfProcess(call, deadline))
+    }
+
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Failure>> {
+        match self {
+            Calling::OfProcess(call, deadline) => call.poll(context, *deadline),
+            Calling::OfOther(call) => call.as_mut().poll(context),
+        }
+    }
 }
 
 /// Like [`call`], for a request that is not a message: `ask` makes it.
@@ -117,22 +165,36 @@ async fn as_process<F: Future>(calls: F) -> Result<F::Output, ExitReason> {
 }
 
 /// A call under way: the alias and the monitor, for as long as it lives.
-struct Call {
+pub(crate) struct Call {
     caller: Current,
     to: Pid,
     alias: Ref,
+    /// Whether alias and monitor have ended with the answer.
+    over: bool,
 }
 
 impl Call {
     fn begin(to: Pid) -> Call {
+        Call::begin_and(to, |_, _| ())
+    }
+
+    /// Begins a call, and does with the caller's state what is to be done before the request goes out.
+    fn begin_and(to: Pid, then: impl FnOnce(&mut State, &Current)) -> Call {
         let caller = current::expect("a call");
         let alias = node().new_ref();
         let mut state = caller.record.lock();
         let relations = state.relations_mut();
         relations.calls.insert(alias, Answer::Awaited);
         relations.monitors.insert(alias, to);
+        then(&mut state, &caller);
         drop(state);
-        Call { caller, to, alias }
+        let over = false;
+        Call {
+            caller,
+            to,
+            alias,
+            over,
+        }
     }
 
     /// Sends a request that is a message, and says with it that the caller watches.
@@ -160,49 +222,60 @@ impl Call {
         Ok(self)
     }
 
-    async fn answer(self, deadline: Option<Instant>) -> Result<Message, Failure> {
+    async fn answer(mut self, deadline: Option<Instant>) -> Result<Message, Failure> {
         poll_fn(|context| self.poll(context, deadline)).await
     }
 
-    fn poll(&self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Result<Message, Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Result<Message, Failure>> {
         let budget = ready!(coop::poll_proceed(context));
-        let answer = self.caller.record.update(self.caller.pid, |state| {
-            if state.exit.is_some() {
+        let Call { caller, alias, .. } = *self;
+        let answer = caller.record.update(caller.pid, |state| {
+            if state.ends() {
                 // The exit that came with the answer ends the process first.
                 context.waker().wake_by_ref();
                 return None;
             }
-            let calls = &mut state.relations_mut().calls;
-            let answer = calls.remove(&self.alias).unwrap_or(Answer::Awaited);
-            if let Answer::Awaited = answer {
-                calls.insert(self.alias, Answer::Awaited);
-                wait(state, &self.caller, context, deadline, Place::caller());
+            let relations = state.relations_mut();
+            if let Some(Answer::Awaited) = relations.calls.get(&alias) {
+                wait(state, &caller, context, deadline, Place::caller());
+                return None;
             }
-            Some(answer)
+            let watching = relations.monitors.remove(&alias).is_some();
+            Some((relations.calls.remove(&alias)?, watching))
         });
-        let result = match answer.flatten() {
-            Some(Answer::Reply(message)) => {
+        let Some((answer, watching)) = answer.flatten() else {
+            if deadline.is_none_or(|deadline| deadline > Instant::now()) {
+                return Poll::Pending;
+            }
+            if trace::is_on() {
+                trace::timeout(caller.pid, self.to, alias);
+            }
+            budget.made_progress();
+            return Poll::Ready(Err(Failure::Timeout));
+        };
+        self.over = true;
+        if watching {
+            send_signal(self.to, Signal::Demonitor { monitor: alias });
+        }
+        budget.made_progress();
+        Poll::Ready(match answer {
+            Answer::Reply(message) => {
                 if trace::is_on() {
-                    trace::answered(self.caller.pid, &message);
+                    trace::answered(caller.pid, &message);
                 }
                 Ok(message)
             }
-            Some(Answer::Down(reason)) => Err(Failure::Down(reason)),
-            _ if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                if trace::is_on() {
-                    trace::timeout(self.caller.pid, self.to, self.alias);
-                }
-                Err(Failure::Timeout)
-            }
-            _ => return Poll::Pending,
-        };
-        budget.made_progress();
-        Poll::Ready(result)
+            Answer::Down(reason) => Err(Failure::Down(reason)),
+            Answer::Awaited | Answer::Alias(_) => unreachable!("it was awaited no more, and is no alias"),
+        })
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
+        if self.over {
+            return;
+        }
         let mut state = self.caller.record.lock();
         let relations = state.relations_mut();
         let answer = relations.calls.remove(&self.alias);

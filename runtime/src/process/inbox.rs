@@ -17,7 +17,7 @@ pub(crate) struct Inbox {
     first: u64,
     /// How many entries are messages.
     len: usize,
-    /// How many messages are out on trial: their holes must stay.
+    /// How many messages from the middle are out on trial: their holes must stay.
     held: u32,
     /// Grows when the numbers of messages change.
     epoch: u32,
@@ -27,6 +27,31 @@ pub(crate) struct Inbox {
 struct Entry {
     kind: KindId,
     message: Option<Message>,
+}
+
+impl Entry {
+    fn of(message: Message) -> Entry {
+        Entry {
+            kind: message.kind(),
+            message: Some(message),
+        }
+    }
+}
+
+/// A message that is out on trial.
+pub(crate) struct Taken {
+    pub(crate) message: Message,
+    pub(crate) from: From,
+}
+
+/// Where a message was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    /// It was the oldest of a mailbox without holes, and leaves none behind.
+    Front,
+    /// There is a hole under this number, until somebody [puts the message back](Inbox::put_back) or
+    /// [settles](Inbox::settle) it.
+    Middle(u64),
 }
 
 /// How far a receive has looked.
@@ -40,10 +65,7 @@ pub(crate) struct Cursor {
 
 impl Inbox {
     pub(crate) fn push(&mut self, message: Message) {
-        self.entries.push_back(Entry {
-            kind: message.kind(),
-            message: Some(message),
-        });
+        self.entries.push_back(Entry::of(message));
         self.len += 1;
     }
 
@@ -55,10 +77,9 @@ impl Inbox {
         self.entries.iter().filter_map(|entry| entry.message.as_ref())
     }
 
-    /// Takes out the next message, on trial: [`put_back`](Inbox::put_back) or [`settle`](Inbox::settle) must
-    /// follow. The number says where it was. After many that were passed over it says that there is none, though it
+    /// Takes out the next message, on trial. After many that were passed over it says that there is none, though it
     /// [has more](Inbox::has_more).
-    pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<(u64, Message)> {
+    pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<Taken> {
         if cursor.epoch != self.epoch {
             *cursor = Cursor {
                 next: 0,
@@ -74,12 +95,31 @@ impl Inbox {
             cursor.next = self.first + end as u64;
             return None;
         };
+        let number = self.first + position as u64;
+        cursor.next = number + 1;
+        // Without holes the number of the next one does not change, and a receive goes on behind this one.
+        if position == 0 && self.entries.len() == self.len {
+            let message = self.oldest()?;
+            let from = From::Front;
+            return Some(Taken { message, from });
+        }
         let message = self.entries[position].message.take()?;
         self.len -= 1;
         self.held += 1;
-        let number = self.first + position as u64;
-        cursor.next = number + 1;
-        Some((number, message))
+        let from = From::Middle(number);
+        Some(Taken { message, from })
+    }
+
+    /// Takes out the oldest message.
+    pub(crate) fn oldest(&mut self) -> Option<Message> {
+        if self.held > 0 {
+            return self.extract(|_| true);
+        }
+        let message = self.entries.pop_front()?.message;
+        self.first += 1;
+        self.len -= 1;
+        self.tidy();
+        message
     }
 
     /// Whether there are messages at which the receive did not look yet.
@@ -88,18 +128,40 @@ impl Inbox {
     }
 
     /// Puts a message back to where it was taken.
-    pub(crate) fn put_back(&mut self, number: u64, message: Message) {
-        self.entries[(number - self.first) as usize].message = Some(message);
+    pub(crate) fn put_back(&mut self, Taken { message, from }: Taken) {
         self.len += 1;
-        self.held -= 1;
+        match from {
+            From::Front => {
+                self.first -= 1;
+                self.entries.push_front(Entry::of(message));
+            }
+            From::Middle(number) => {
+                self.held -= 1;
+                self.entries[(number - self.first) as usize].message = Some(message);
+            }
+        }
     }
 
-    /// Says that a message taken is not coming back.
+    /// Says that a message from the middle is not coming back.
     pub(crate) fn settle(&mut self) {
         self.held -= 1;
-        if self.held > 0 {
-            return;
+        if self.held == 0 {
+            self.tidy();
         }
+    }
+
+    /// Removes holes in front, so that a message is there, and room that is too much.
+    fn tidy(&mut self) {
+        if self.entries.len() > self.len {
+            self.remove_holes();
+        }
+        // By halves, so that each message is moved a few times at most.
+        if self.entries.capacity() > 8 * self.entries.len().max(8) {
+            self.entries.shrink_to(self.entries.capacity() / 2);
+        }
+    }
+
+    fn remove_holes(&mut self) {
         while let Some(Entry { message: None, .. }) = self.entries.front() {
             self.entries.pop_front();
             self.first += 1;
@@ -107,10 +169,6 @@ impl Inbox {
         if self.entries.len() > 2 * self.len + 32 {
             self.entries.retain(|entry| entry.message.is_some());
             self.epoch += 1;
-        }
-        // By halves, so that each message is moved a few times at most.
-        if self.entries.capacity() > 8 * self.entries.len().max(8) {
-            self.entries.shrink_to(self.entries.capacity() / 2);
         }
     }
 
@@ -170,12 +228,25 @@ mod tests {
     #[test]
     fn a_message_that_is_put_back_keeps_its_place() {
         let mut inbox = inbox(&[1, 2, 3]);
-        let (number, message) = inbox.take(&mut Cursor::default()).unwrap();
-        assert_eq!(shown(&inbox), ["2", "3"]);
-        inbox.push(Message::new(4));
-        inbox.put_back(number, message);
-        assert_eq!(shown(&inbox), ["1", "2", "3", "4"]);
-        assert_eq!(inbox.len(), 4);
+        for expected in [["2", "3"], ["1", "3"], ["1", "2"]] {
+            let mut cursor = Cursor::default();
+            let mut seen = 0;
+            loop {
+                let taken = inbox.take(&mut cursor).unwrap();
+                seen += 1;
+                let stays = shown(&inbox) != expected;
+                if !stays {
+                    inbox.push(Message::new(4));
+                }
+                inbox.put_back(taken);
+                if !stays {
+                    break;
+                }
+            }
+            assert_eq!(shown(&inbox), ["1", "2", "3", "4"], "the message at {seen}");
+            assert_eq!(inbox.len(), 4);
+            inbox.extract(|message| message.downcast_ref() == Some(&4)).unwrap();
+        }
     }
 
     #[test]
@@ -183,9 +254,8 @@ mod tests {
         let mut inbox = inbox(&[1, 2, 3]);
         let mut cursor = Cursor::default();
         for expected in [1, 2] {
-            let (_, message) = inbox.take(&mut cursor).unwrap();
-            assert_eq!(message.downcast::<i32>().unwrap(), expected);
-            inbox.settle();
+            let taken = inbox.take(&mut cursor).unwrap();
+            assert_eq!(taken.message.downcast::<i32>().unwrap(), expected);
         }
         assert_eq!(shown(&inbox), ["3"]);
     }
@@ -196,8 +266,8 @@ mod tests {
         for _ in 0..1000 {
             inbox.push(Message::new(1));
             let mut cursor = Cursor::default();
-            let (number, unwanted) = inbox.take(&mut cursor).unwrap();
-            inbox.put_back(number, unwanted);
+            let unwanted = inbox.take(&mut cursor).unwrap();
+            inbox.put_back(unwanted);
             assert!(inbox.take(&mut cursor).is_some());
             inbox.settle();
         }
@@ -217,8 +287,7 @@ mod tests {
         }
         let mut sizes = vec![inbox.entries.capacity()];
         for _ in 0..2000 {
-            inbox.take(&mut Cursor::default()).unwrap();
-            inbox.settle();
+            inbox.oldest().unwrap();
             if sizes.last() != Some(&inbox.entries.capacity()) {
                 sizes.push(inbox.entries.capacity());
             }
@@ -230,9 +299,9 @@ mod tests {
     #[test]
     fn clearing_leaves_room_for_a_message_on_trial() {
         let mut inbox = inbox(&[1, 2]);
-        let (number, message) = inbox.take(&mut Cursor::default()).unwrap();
+        let taken = inbox.take(&mut Cursor::default()).unwrap();
         assert_eq!(inbox.clear().len(), 1);
-        inbox.put_back(number, message);
+        inbox.put_back(taken);
         assert_eq!(shown(&inbox), ["1"]);
     }
 }

@@ -149,9 +149,14 @@ pub fn me() -> Pid {
 /// # });
 /// ```
 pub fn exit(pid: impl Into<Pid>, reason: impl Into<ExitReason>) {
-    let from = current::get().map_or(node().user, |process| process.pid);
-    let reason = reason.into();
-    send_signal(pid.into(), Signal::ExitRequest { from, reason });
+    let (pid, reason) = (pid.into(), reason.into());
+    let process = current::get();
+    let from = process.map_or(node().user, |process| process.pid);
+    send_signal(pid, Signal::ExitRequest { from, reason });
+    if let Some(process) = process.filter(|process| process.pid == pid) {
+        // OTP: the signal has reached the caller when this returns, so it receives no more.
+        process.record.update(pid, |_| ());
+    }
 }
 
 /// Whether the process is alive, after every signal that the caller sent to it before.

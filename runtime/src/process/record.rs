@@ -156,6 +156,15 @@ fn entries<K, V>(count: usize) -> usize {
     count * (size_of::<K>() + size_of::<V>())
 }
 
+/// Which state a [`find`](Record::find) looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Signals may wait in the queue that have not taken effect.
+    AsLeft,
+    /// There is nothing more to come, for now.
+    AfterAll,
+}
+
 /// Signals to send once no lock is held.
 type Outbox = Vec<(Pid, Signal)>;
 
@@ -361,6 +370,11 @@ impl State {
         self.exit.get_or_insert(reason);
     }
 
+    /// Whether the process is about to end: what arrived behind the exit signal is not received any more.
+    pub(crate) fn ends(&self) -> bool {
+        self.exit.is_some()
+    }
+
     fn down(&mut self, monitor: Ref, pid: Pid, reason: ExitReason) {
         let relations = self.relations_mut();
         if relations.monitors.remove(&monitor).is_none() {
@@ -492,12 +506,31 @@ impl Record {
         if !state.alive || self.serial() != me.serial() {
             return None;
         }
+        if self.queue.is_empty() {
+            return Some(read(&mut state));
+        }
         let mut out = Outbox::new();
         let _strays = self.handle_arrived(me, &mut state, &mut out);
         let result = read(&mut state);
         drop(state);
         out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
         Some(result)
+    }
+
+    /// What `find` finds in the state as it was left, or else after all signals that arrived; `None` when it finds nothing,
+    /// or `me` is not alive any more. For the process itself.
+    ///
+    /// So a process that takes message after message looks at the queue, which others write to, once for many of them.
+    /// Signals that arrived meanwhile take effect at its next step at the latest.
+    pub(crate) fn find<R>(&self, me: Pid, mut find: impl FnMut(&mut State, Look) -> Option<R>) -> Option<R> {
+        let mut state = self.state.lock();
+        if !state.alive || self.serial() != me.serial() {
+            return None;
+        }
+        if let Some(found) = find(&mut state, Look::AsLeft) {
+            return Some(found);
+        }
+        self.update_locked(me, state, |state| find(state, Look::AfterAll))?
     }
 
     /// The state as it was left, for a look at it; `None` when `me` is not alive, or the lock must not be waited for.

@@ -1,9 +1,9 @@
 //! The engine of `receive!`: looks through the mailbox, message by message, and waits for more.
 
 use super::current::{self, Current};
-use super::inbox::Cursor;
+use super::inbox::{Cursor, From, Taken};
 use super::origin::Place;
-use super::record::State;
+use super::record::{Look, State};
 use crate::message::Message;
 use crate::timer::Alarm;
 use crate::trace;
@@ -24,7 +24,7 @@ pub struct Scan {
     deadline: Option<Instant>,
     cursor: Cursor,
     /// Where the message is missing that `next` gave out last.
-    held: Option<u64>,
+    held: Option<From>,
     /// The mark of that message, when it is traced.
     stamp: u32,
 }
@@ -72,57 +72,54 @@ impl Scan {
 
     /// Puts the message back to where it was.
     pub fn keep(&mut self, mut message: Message) {
-        if let Some(number) = self.held.take() {
+        if let Some(from) = self.held.take() {
             // An arm that did not take it may have wrapped it anew.
             message.header_mut().stamp = self.stamp;
-            self.process.record.lock().inbox.put_back(number, message);
+            self.process.record.lock().inbox.put_back(Taken { message, from });
         }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let budget = ready!(coop::poll_proceed(context));
-        let found = (self.process.record).update(self.process.pid, |state| {
-            if state.exit.is_some() {
-                // The process is about to end: what arrived behind the exit signal is not received any more.
+        let cursor = &mut self.cursor;
+        let taken = self.process.record.find(self.process.pid, |state, look| {
+            if state.ends() {
                 context.waker().wake_by_ref();
-                return Poll::Pending;
+                return Some(Poll::Pending);
             }
-            let found = state.inbox.take(&mut self.cursor);
-            if found.is_none() && state.inbox.has_more(&self.cursor) {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            if found.is_none() {
-                wait(state, &self.process, context, self.deadline, self.place);
-            } else {
+            if let Some(taken) = state.inbox.take(cursor) {
                 state.reductions += 1;
+                return Some(Poll::Ready(Some(taken)));
             }
-            Poll::Ready(found)
+            if state.inbox.has_more(cursor) {
+                context.waker().wake_by_ref();
+                return Some(Poll::Pending);
+            }
+            (look == Look::AfterAll).then(|| {
+                wait(state, &self.process, context, self.deadline, self.place);
+                Poll::Ready(None)
+            })
         });
-        match ready!(found.unwrap_or(Poll::Ready(None))) {
-            Some((number, mut message)) => {
+        match ready!(taken.unwrap_or(Poll::Ready(None))) {
+            Some(Taken { mut message, from }) => {
                 message.mark();
                 budget.made_progress();
-                self.held = Some(number);
+                self.held = Some(from);
                 self.stamp = match trace::is_on() {
                     true => trace::stamp(self.process.pid, &message),
                     false => 0,
                 };
                 Poll::Ready(Some(message))
             }
-            None if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => Poll::Ready(None),
-            None => {
-                if trace::is_on() {
-                    trace::waits(self.process.pid);
-                }
-                Poll::Pending
-            }
+            None => timed_out(&self.process, self.deadline),
         }
     }
 
     fn settle(&mut self) {
-        if self.held.take().is_some() {
-            self.process.record.lock().inbox.settle();
+        if let Some(from) = self.held.take() {
+            if from != From::Front {
+                self.process.record.lock().inbox.settle();
+            }
             if trace::is_on() {
                 trace::received(self.process.pid, self.stamp);
             }
@@ -130,9 +127,52 @@ impl Scan {
     }
 }
 
+/// Takes the oldest message of the calling process out of its mailbox, or waits for one, at most until the deadline: what
+/// a process does that takes everything as it comes.
+pub(crate) fn poll_oldest(context: &mut Context<'_>, deadline: Option<Instant>, place: Place) -> Poll<Option<Message>> {
+    let budget = ready!(coop::poll_proceed(context));
+    let process = current::expect("receive!");
+    let message = process.record.find(process.pid, |state, look| {
+        if state.ends() {
+            context.waker().wake_by_ref();
+            return Some(Poll::Pending);
+        }
+        if let Some(message) = state.inbox.oldest() {
+            state.reductions += 1;
+            return Some(Poll::Ready(Some(message)));
+        }
+        (look == Look::AfterAll).then(|| {
+            wait(state, &process, context, deadline, place);
+            Poll::Ready(None)
+        })
+    });
+    match ready!(message.unwrap_or(Poll::Ready(None))) {
+        Some(message) => {
+            budget.made_progress();
+            if trace::is_on() {
+                let stamp = trace::stamp(process.pid, &message);
+                trace::received(process.pid, stamp);
+            }
+            Poll::Ready(Some(message))
+        }
+        None => timed_out(&process, deadline),
+    }
+}
+
+/// What it means that no message is there.
+fn timed_out(process: &Current, deadline: Option<Instant>) -> Poll<Option<Message>> {
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        return Poll::Ready(None);
+    }
+    if trace::is_on() {
+        trace::waits(process.pid);
+    }
+    Poll::Pending
+}
+
 /// A timeout too long for the clock means for ever.
 fn deadline(timeout: Option<Duration>) -> Option<Instant> {
-    Instant::now().checked_add(timeout?)
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
 impl Drop for Scan {

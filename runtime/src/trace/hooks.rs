@@ -37,7 +37,7 @@ fn saying(to: Pid, message: &Message, call: Option<Ref>) -> Stamp {
     };
     let asked = gen_server::asked(message);
     let (type_name, value): (&'static str, &dyn fmt::Debug) = match &asked {
-        Some(Asked { type_name, value }) => (type_name, *value),
+        Some(Asked { type_name, value }) => (type_name, value),
         None => (message.type_name(), message),
     };
     let what = What {
