@@ -4,13 +4,19 @@
 //! that a load may see; otherwise it is the real thing.
 
 #[cfg(all(test, crabtree_loom))]
-pub(crate) use self::model::{AtomicWaker, Mutex};
+pub(crate) use self::model::Mutex;
 #[cfg(not(all(test, crabtree_loom)))]
-pub(crate) use atomic_waker::AtomicWaker;
+pub(crate) use self::real::UnsafeCell;
+#[cfg(all(test, crabtree_loom))]
+pub(crate) use loom::cell::UnsafeCell;
+#[cfg(all(test, crabtree_loom))]
+pub(crate) use loom::hint;
 #[cfg(all(test, crabtree_loom))]
 pub(crate) use loom::sync::{MutexGuard, atomic};
 #[cfg(not(all(test, crabtree_loom)))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
+#[cfg(not(all(test, crabtree_loom)))]
+pub(crate) use std::hint;
 #[cfg(not(all(test, crabtree_loom)))]
 pub(crate) use std::sync::atomic;
 
@@ -18,7 +24,6 @@ pub(crate) use std::sync::atomic;
 #[cfg(all(test, crabtree_loom))]
 mod model {
     use super::MutexGuard;
-    use std::task::Waker;
 
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
@@ -35,24 +40,24 @@ mod model {
             self.0.try_lock().ok()
         }
     }
+}
 
-    pub(crate) struct AtomicWaker(loom::future::AtomicWaker);
+/// The real types with the methods of loom's.
+#[cfg(not(all(test, crabtree_loom)))]
+mod real {
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
-    impl AtomicWaker {
-        pub(crate) fn new() -> AtomicWaker {
-            AtomicWaker(loom::future::AtomicWaker::new())
+    impl<T> UnsafeCell<T> {
+        pub(crate) fn new(value: T) -> UnsafeCell<T> {
+            UnsafeCell(std::cell::UnsafeCell::new(value))
         }
 
-        pub(crate) fn register(&self, waker: &Waker) {
-            self.0.register_by_ref(waker);
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
         }
 
-        pub(crate) fn wake(&self) {
-            self.0.wake();
-        }
-
-        pub(crate) fn take(&self) -> Option<Waker> {
-            self.0.take_waker()
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
         }
     }
 }

@@ -70,6 +70,7 @@ pub(crate) mod stack;
 pub(crate) mod table;
 pub(crate) mod task;
 mod timers;
+mod waker;
 pub(crate) mod watchdog;
 
 pub use crate::reason::{PanicInfo, exit_payload, last_panic};

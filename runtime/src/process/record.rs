@@ -17,6 +17,7 @@ use super::origin::{Origin, Place};
 use super::priority::Priority;
 use super::queue::{Batch, Push, Queue};
 use super::signal::Signal;
+use super::waker::KeptWaker;
 use crate::global::AnyKey;
 use crate::io::Device;
 use crate::message::{About, Message};
@@ -27,7 +28,7 @@ use crate::process::{Down, Exit};
 use crate::reason::quietly;
 use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use crate::sync::{AtomicWaker, Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use crate::timer;
 use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
@@ -48,7 +49,7 @@ pub(crate) struct Record {
     ends: AtomicBool,
     queue: Queue,
     /// Wakes the task that runs the process.
-    waker: AtomicWaker,
+    waker: KeptWaker,
     /// What the process runs, if it has a task of its own.
     pub(super) body: BodyCell,
     state: Mutex<State>,
@@ -438,7 +439,7 @@ impl Record {
             given_way: std::sync::atomic::AtomicU8::new(0),
             ends: AtomicBool::new(false),
             queue: Queue::closed(),
-            waker: AtomicWaker::new(),
+            waker: KeptWaker::new(),
             body: BodyCell::new(),
             state: Mutex::new(State::free()),
         }
@@ -639,7 +640,7 @@ impl Record {
         if trace::is_on() {
             trace::unread(remains.inbox.iter());
         }
-        drop(self.waker.take());
+        self.waker.clear();
         if let Some(alarm) = remains.alarm {
             alarm.cancel();
         }
