@@ -9,6 +9,7 @@ use crate::reason::quietly;
 use std::any::TypeId;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::num::NonZero;
 use std::ptr::{self, NonNull};
 
 /// What can be sent: any value that can be shown, moved to another thread, and that borrows nothing.
@@ -112,7 +113,7 @@ struct Kind {
 
 /// Stands for the type of a message: cheap to compare. One type may have several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct KindId(usize);
+pub(crate) struct KindId(NonZero<usize>);
 
 trait HasKind: Term + Sized {
     const KIND: Kind = Kind {
@@ -246,7 +247,7 @@ impl Message {
 
     /// What messages of one type have in common; those of other types have another one.
     pub(crate) fn kind(&self) -> KindId {
-        KindId(ptr::from_ref(self.header().kind).addr())
+        KindId(NonNull::from(self.header().kind).addr())
     }
 
     /// How many bytes the message has, without what its value owns elsewhere.

@@ -49,9 +49,9 @@ pub(crate) struct Taken {
 pub(crate) enum From {
     /// It was the oldest of a mailbox without holes, and leaves none behind.
     Front,
-    /// There is a hole under this number, until somebody [puts the message back](Inbox::put_back) or
+    /// There is a hole under the number with these lowest digits, until somebody [puts the message back](Inbox::put_back) or
     /// [settles](Inbox::settle) it.
-    Middle(u64),
+    Middle(u32),
 }
 
 /// How far a receive has looked.
@@ -106,7 +106,7 @@ impl Inbox {
         let message = self.entries[position].message.take()?;
         self.len -= 1;
         self.held += 1;
-        let from = From::Middle(number);
+        let from = From::Middle(number as u32);
         Some(Taken { message, from })
     }
 
@@ -137,7 +137,8 @@ impl Inbox {
             }
             From::Middle(number) => {
                 self.held -= 1;
-                self.entries[(number - self.first) as usize].message = Some(message);
+                let position = number.wrapping_sub(self.first as u32);
+                self.entries[position as usize].message = Some(message);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::current::{self, Current};
 use super::inbox::{Cursor, From, Taken};
 use super::origin::Place;
-use super::record::{Look, State};
+use super::record::{Look, Record, State};
 use crate::message::Message;
 use crate::timer::Alarm;
 use crate::trace;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// [`next`](Scan::next) gives the next message; [`keep`](Scan::keep) puts it back to its place when it does
 /// not. What is not put back was received.
 pub struct Scan {
-    process: Current,
+    record: &'static Record,
     /// Where it is written.
     place: Place,
     deadline: Option<Instant>,
@@ -38,7 +38,7 @@ impl Scan {
     #[track_caller]
     pub fn new(timeout: Option<Duration>) -> Scan {
         Scan {
-            process: current::expect("receive!"),
+            record: current::expect("receive!").record,
             place: Place::caller(),
             deadline: deadline(timeout),
             cursor: Cursor::default(),
@@ -75,14 +75,15 @@ impl Scan {
         if let Some(from) = self.held.take() {
             // An arm that did not take it may have wrapped it anew.
             message.header_mut().stamp = self.stamp;
-            self.process.record.lock().inbox.put_back(Taken { message, from });
+            self.record.lock().inbox.put_back(Taken { message, from });
         }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let budget = ready!(coop::poll_proceed(context));
+        let process = Current::of(self.record);
         let cursor = &mut self.cursor;
-        let taken = self.process.record.find(self.process.pid, |state, look| {
+        let taken = process.record.find(process.pid, |state, look| {
             if state.ends() {
                 context.waker().wake_by_ref();
                 return Some(Poll::Pending);
@@ -96,7 +97,7 @@ impl Scan {
                 return Some(Poll::Pending);
             }
             (look == Look::AfterAll).then(|| {
-                wait(state, &self.process, context, self.deadline, self.place);
+                wait(state, &process, context, self.deadline, self.place);
                 Poll::Ready(None)
             })
         });
@@ -106,22 +107,22 @@ impl Scan {
                 budget.made_progress();
                 self.held = Some(from);
                 self.stamp = match trace::is_on() {
-                    true => trace::stamp(self.process.pid, &message),
+                    true => trace::stamp(process.pid, &message),
                     false => 0,
                 };
                 Poll::Ready(Some(message))
             }
-            None => timed_out(&self.process, self.deadline),
+            None => timed_out(&process, self.deadline),
         }
     }
 
     fn settle(&mut self) {
         if let Some(from) = self.held.take() {
             if from != From::Front {
-                self.process.record.lock().inbox.settle();
+                self.record.lock().inbox.settle();
             }
             if trace::is_on() {
-                trace::received(self.process.pid, self.stamp);
+                trace::received(self.record.pid(), self.stamp);
             }
         }
     }
@@ -214,4 +215,18 @@ where
     T: crate::Term,
 {
     arm(message.downcast::<T>()?).map_err(Message::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receive_takes_little_room_in_a_process_that_waits() {
+        assert!(
+            size_of::<Scan>() <= 9 * size_of::<usize>(),
+            "{} bytes",
+            size_of::<Scan>()
+        );
+    }
 }
