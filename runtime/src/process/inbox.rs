@@ -9,9 +9,12 @@ use std::collections::VecDeque;
 /// How many messages a receive passes over at most before others have their turn.
 const MOST_PASSED: usize = 4096;
 
-/// See the module.
+/// See the module. It takes a word until the first message comes.
 #[derive(Default)]
-pub(crate) struct Inbox {
+pub(crate) struct Inbox(Option<Box<Mailbox>>);
+
+#[derive(Default)]
+struct Mailbox {
     entries: VecDeque<Entry>,
     /// The number of the first entry.
     first: u64,
@@ -65,21 +68,81 @@ pub(crate) struct Cursor {
 
 impl Inbox {
     pub(crate) fn push(&mut self, message: Message) {
-        self.entries.push_back(Entry::of(message));
-        self.len += 1;
+        self.0.get_or_insert_default().push(message);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.as_ref().map_or(0, |mailbox| mailbox.len)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
-        self.entries.iter().filter_map(|entry| entry.message.as_ref())
+        self.0.iter().flat_map(|mailbox| mailbox.iter())
     }
 
     /// Takes out the next message, on trial. After many that were passed over it says that there is none, though it
     /// [has more](Inbox::has_more).
     pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<Taken> {
+        self.0.as_mut()?.take(cursor)
+    }
+
+    /// Takes out the oldest message.
+    pub(crate) fn oldest(&mut self) -> Option<Message> {
+        self.0.as_mut()?.oldest()
+    }
+
+    /// Whether there are messages at which the receive did not look yet.
+    pub(crate) fn has_more(&self, cursor: &Cursor) -> bool {
+        self.0.as_ref().is_some_and(|mailbox| mailbox.has_more(cursor))
+    }
+
+    /// Puts a message back to where it was taken.
+    pub(crate) fn put_back(&mut self, taken: Taken) {
+        if let Some(mailbox) = &mut self.0 {
+            mailbox.put_back(taken);
+        }
+    }
+
+    /// Says that a message from the middle is not coming back.
+    pub(crate) fn settle(&mut self) {
+        if let Some(mailbox) = &mut self.0 {
+            mailbox.settle();
+        }
+    }
+
+    /// How many bytes the mailbox and its messages have.
+    pub(crate) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |mailbox| mailbox.memory())
+    }
+
+    /// Frees the memory that no message needs.
+    pub(crate) fn shrink(&mut self) {
+        if let Some(mailbox) = &mut self.0 {
+            mailbox.entries.shrink_to_fit();
+        }
+    }
+
+    /// Takes out the oldest message that is wanted.
+    pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+        self.0.as_mut()?.extract(wanted)
+    }
+
+    /// Takes everything.
+    pub(crate) fn clear(&mut self) -> Vec<Message> {
+        self.0.as_mut().map_or_else(Vec::new, |mailbox| mailbox.clear())
+    }
+}
+
+impl Mailbox {
+    fn push(&mut self, message: Message) {
+        self.entries.push_back(Entry::of(message));
+        self.len += 1;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.entries.iter().filter_map(|entry| entry.message.as_ref())
+    }
+
+    fn take(&mut self, cursor: &mut Cursor) -> Option<Taken> {
         if cursor.epoch != self.epoch {
             *cursor = Cursor {
                 next: 0,
@@ -110,8 +173,7 @@ impl Inbox {
         Some(Taken { message, from })
     }
 
-    /// Takes out the oldest message.
-    pub(crate) fn oldest(&mut self) -> Option<Message> {
+    fn oldest(&mut self) -> Option<Message> {
         if self.held > 0 {
             return self.extract(|_| true);
         }
@@ -122,13 +184,11 @@ impl Inbox {
         message
     }
 
-    /// Whether there are messages at which the receive did not look yet.
-    pub(crate) fn has_more(&self, cursor: &Cursor) -> bool {
+    fn has_more(&self, cursor: &Cursor) -> bool {
         cursor.next < self.first + self.entries.len() as u64
     }
 
-    /// Puts a message back to where it was taken.
-    pub(crate) fn put_back(&mut self, Taken { message, from }: Taken) {
+    fn put_back(&mut self, Taken { message, from }: Taken) {
         self.len += 1;
         match from {
             From::Front => {
@@ -143,8 +203,7 @@ impl Inbox {
         }
     }
 
-    /// Says that a message from the middle is not coming back.
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self) {
         self.held -= 1;
         if self.held == 0 {
             self.tidy();
@@ -173,19 +232,12 @@ impl Inbox {
         }
     }
 
-    /// How many bytes the mailbox and its messages have.
-    pub(crate) fn memory(&self) -> usize {
+    fn memory(&self) -> usize {
         let messages: usize = self.iter().map(Message::size).sum();
-        self.entries.capacity() * size_of::<Entry>() + messages
+        size_of::<Mailbox>() + self.entries.capacity() * size_of::<Entry>() + messages
     }
 
-    /// Frees the memory that no message needs.
-    pub(crate) fn shrink(&mut self) {
-        self.entries.shrink_to_fit();
-    }
-
-    /// Takes out the oldest message that is wanted.
-    pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+    fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
         let wanted = |entry: &&mut Entry| entry.message.as_ref().is_some_and(&wanted);
         let message = self.entries.iter_mut().find(wanted)?.message.take();
         self.len -= 1;
@@ -194,8 +246,7 @@ impl Inbox {
         message
     }
 
-    /// Takes everything.
-    pub(crate) fn clear(&mut self) -> Vec<Message> {
+    fn clear(&mut self) -> Vec<Message> {
         let messages = self
             .entries
             .iter_mut()
@@ -274,9 +325,9 @@ mod tests {
         }
         assert_eq!(shown(&inbox), ["0"]);
         assert!(
-            inbox.entries.len() < 100,
+            inbox.0.as_ref().unwrap().entries.len() < 100,
             "{} entries for one message",
-            inbox.entries.len()
+            inbox.0.as_ref().unwrap().entries.len()
         );
     }
 
@@ -286,15 +337,15 @@ mod tests {
         for n in 0..2000 {
             inbox.push(Message::new(n));
         }
-        let mut sizes = vec![inbox.entries.capacity()];
+        let mut sizes = vec![inbox.0.as_ref().unwrap().entries.capacity()];
         for _ in 0..2000 {
             inbox.oldest().unwrap();
-            if sizes.last() != Some(&inbox.entries.capacity()) {
-                sizes.push(inbox.entries.capacity());
+            if sizes.last() != Some(&inbox.0.as_ref().unwrap().entries.capacity()) {
+                sizes.push(inbox.0.as_ref().unwrap().entries.capacity());
             }
         }
         assert!(sizes.len() < 12, "{sizes:?}");
-        assert!(inbox.entries.capacity() <= 64);
+        assert!(inbox.0.as_ref().unwrap().entries.capacity() <= 64);
     }
 
     #[test]
