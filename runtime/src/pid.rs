@@ -176,6 +176,34 @@ impl Mixing {
     }
 }
 
+/// Hashes references where most of those that a map holds were given out one after the other: these stand side by side
+/// in it, so that a map of many is gone through in order, and not all over its memory.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct InOrder(u64);
+
+impl BuildHasher for InOrder {
+    type Hasher = InOrder;
+
+    fn build_hasher(&self) -> InOrder {
+        InOrder::default()
+    }
+}
+
+impl Hasher for InOrder {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The lowest bits say where an entry stands; the highest ones tell neighbours apart.
+        self.0 = self.0.rotate_left(8) ^ number ^ (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFE00_0000_0000_0000);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl BuildHasher for Mixing {
     type Hasher = Mixing;
 

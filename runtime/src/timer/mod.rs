@@ -10,7 +10,7 @@ mod wheel;
 use crate::destination::{Destination, Target};
 use crate::message::Message;
 use crate::node::node;
-use crate::pid::{Mixing, Pid, Ref};
+use crate::pid::{InOrder, Mixing, Pid, Ref};
 use crate::reason::quietly;
 use parking_lot::Mutex;
 use std::cell::RefCell;
@@ -80,7 +80,7 @@ pub(crate) struct Senders {
 
 #[derive(Default)]
 struct Pending {
-    by_ref: HashMap<Ref, Sender, Mixing>,
+    by_ref: HashMap<Ref, Sender, InOrder>,
     /// Those to processes.
     by_receiver: HashMap<Pid, OfReceiver, Mixing>,
 }
