@@ -673,19 +673,19 @@ impl Record {
 
     fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Box<Relations>>) {
         let Some(relations) = relations else { return };
-        for (to, link) in relations.links {
+        relations.links.into_each(|to, link| {
             if link == Link::Active {
                 let reason = reason.clone();
                 send_signal(to, Signal::Exit { from: me, reason });
             }
-        }
-        for (monitor, to) in relations.watchers {
+        });
+        relations.watchers.into_each(|monitor, to| {
             let (pid, reason) = (me, reason.clone());
             send_signal(to, Signal::Down { monitor, pid, reason });
-        }
-        for (monitor, of) in relations.monitors {
+        });
+        relations.monitors.into_each(|monitor, of| {
             send_signal(of, Signal::Demonitor { monitor });
-        }
+        });
     }
 }
 
