@@ -1,6 +1,6 @@
 //! How long a reader waits for a cell: `cargo bench -p crabtree-kernel --bench latency`, with `-- --quick` for fewer
-//! rounds and `-- --only NAME` for one of `steady`, `start`, `growth`, `again`, `assist` and `memory`. `CRABTREE_BINARY`
-//! names another kernel than the one of this build.
+//! rounds and `-- --only NAME` for one of `steady`, `server`, `start`, `growth`, `again`, `assist` and `memory`.
+//! `CRABTREE_BINARY` names another kernel than the one of this build.
 //!
 //! Real kernels are driven over ZeroMQ, in turn in one run, so that what else the machine does slows all of them: this
 //! one, and `evcxr_jupyter` if `EVCXR_JUPYTER` names its binary (`cargo install evcxr_jupyter --version =0.22.0 --locked`).
@@ -49,6 +49,38 @@ const PLAIN: [&str; 12] = [
     "counts",
     "xs.iter().map(|x| square(*x)).filter(|x| x % 2 == 0).count()",
 ];
+
+/// A server with three messages, its start, and a call. `NUMBER` is another one in each round.
+const SERVER: &str = r#"
+#[derive(Debug)]
+struct CounterNUMBER(u64);
+#[derive(Debug)]
+struct Add(u64);
+#[derive(Debug)]
+struct Get;
+#[derive(Debug)]
+struct Reset;
+
+impl GenServer for CounterNUMBER {
+    type Args = u64;
+    async fn init(count: u64) -> Init<Self> { Init::ok(CounterNUMBER(count)) }
+}
+impl HandleCast<Add> for CounterNUMBER {
+    async fn handle_cast(&mut self, Add(count): Add) -> Next { self.0 += count; Next::noreply() }
+}
+impl HandleCast<Reset> for CounterNUMBER {
+    async fn handle_cast(&mut self, _: Reset) -> Next { self.0 = 0; Next::noreply() }
+}
+impl HandleCall<Get> for CounterNUMBER {
+    type Reply = u64;
+    async fn handle_call(&mut self, _: Get, _: Caller<u64>) -> Reply<u64> { Reply::reply(self.0) }
+}
+
+let counter = gen_server::start::<CounterNUMBER>(NUMBER).await?;
+gen_server::cast(counter, Add(1));
+gen_server::cast(counter, Reset);
+gen_server::call(counter, Get).await?
+"#;
 
 fn main() {
     let options = Options::parse();
@@ -100,6 +132,9 @@ impl Options {
         println!("| what | median ms | 95 % ms | bar | |\n|---|---:|---:|---|---|");
         if self.wants("steady") {
             self.steady().await;
+        }
+        if self.wants("server") {
+            self.server().await;
         }
         if self.wants("start") {
             self.starts().await;
@@ -196,6 +231,36 @@ impl Options {
             row("plain cell, evcxr_jupyter", &theirs, "", None);
             told("plain cell ÷ evcxr_jupyter's", ratio, "≤ 0.4", ratio <= 0.4);
         }
+    }
+
+    /// What the library's generic functions cost a cell that uses them, in the compiler's time.
+    async fn server(&self) {
+        let (mut prints, mut serves) = (Times::new(), Times::new());
+        for _ in 0..self.rounds(5) {
+            let mut kernel = self.crabtree().await;
+            kernel.run("println!(\"warm\");").await;
+            tokio::time::sleep(SETTLING).await;
+            let number = number().to_string();
+            kernel.phases();
+            for _ in 0..3 {
+                kernel
+                    .run(&format!("println!(\"{{}} {{}}\", {number}, {});", prints.0.len()))
+                    .await;
+                prints.push(kernel.compiling());
+            }
+            kernel.run(&SERVER.replace("NUMBER", &number)).await;
+            serves.push(kernel.compiling());
+            kernel.end().await;
+        }
+        let ratio = serves.median() / prints.median();
+        row("compiling a cell that prints", &prints, "", None);
+        row(
+            "compiling a server of three messages, its start, a call",
+            &serves,
+            "",
+            None,
+        );
+        told("server ÷ print", ratio, "≤ 2", ratio <= 2.0);
     }
 
     /// From the launch to what a reader sees first, of a cell that no session has had; and the same after a restart.
@@ -674,6 +739,13 @@ impl Kernel {
         }
         self.read = text.len();
         sums.into_iter().collect()
+    }
+
+    /// How long rustc took for what ran since the last call.
+    fn compiling(&mut self) -> Duration {
+        let phases = self.phases();
+        let rustc = phases.iter().find(|(name, _)| *name == "rustc");
+        rustc.expect("each cell is compiled").1
     }
 
     /// Where the source of this kernel's cells is: beside the file by which it shows that it is alive.
