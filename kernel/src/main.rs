@@ -10,12 +10,14 @@
 //! - [`import`]: notebooks of Livebook become notebooks for Jupyter.
 //! - [`cache`], [`install`], [`doctor`]: what is built ahead of time, where the kernel is
 //!   registered, and whether all is well.
+//! - [`hex`]: bytes as digits.
 
 mod cache;
 mod cli;
 mod compare;
 mod doctor;
 mod eval;
+mod hex;
 mod import;
 mod install;
 mod jupyter;

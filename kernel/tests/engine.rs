@@ -18,6 +18,8 @@ mod cache;
 )]
 #[path = "../src/eval/mod.rs"]
 mod eval;
+#[path = "../src/hex.rs"]
+mod hex;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -31,6 +31,7 @@ mod session;
 mod shared;
 mod sources;
 mod toolchain;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -47,6 +48,7 @@ pub(crate) use library::{Difference, Features};
 pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;
 pub(crate) use toolchain::Toolchain;
+pub(crate) use whole::write_whole;
 
 /// The environment variable that moves the cache.
 pub(crate) const CACHE_ENV: &str = "CRABTREE_CACHE_DIR";
@@ -304,8 +306,7 @@ fn key(toolchain: &Toolchain, features: &Features) -> String {
     hash.update(build::CARGO_CONFIG.as_bytes());
     hash.update(describe::PACKAGES.join(" ").as_bytes());
     hash.update(LAYOUT.to_le_bytes());
-    let digest = hash.finalize();
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::encode(&hash.finalize()[..8])
 }
 
 fn open_lock(all: &Path, key: &str) -> Result<File> {

@@ -11,6 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::write_whole;
+
 /// The tools as evcxr finds them, by the same rules: what is built ahead must be what evcxr would build.
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
@@ -118,8 +120,7 @@ impl Said {
     fn remembered(rustc: &Path, dir: &Path, ask: impl FnOnce() -> Result<Said>) -> Result<Said> {
         let metadata = fs::metadata(rustc).with_context(|| format!("cannot find {}", rustc.display()))?;
         let file_is = (metadata.ino(), metadata.len(), metadata.modified()?);
-        let digest = Sha256::digest(rustc.as_os_str().as_encoded_bytes());
-        let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = crate::hex::encode(&Sha256::digest(rustc.as_os_str().as_encoded_bytes())[..8]);
         let file = dir.join(name + ".json");
         let known: Option<Remembered> = fs::read(&file)
             .ok()
@@ -133,11 +134,7 @@ impl Said {
             said: said.clone(),
         };
         // What cannot be noted is asked again.
-        let _ = fs::create_dir_all(dir).and_then(|()| {
-            let new = tempfile::NamedTempFile::new_in(dir)?;
-            fs::write(&new, serde_json::to_vec(&remembered)?)?;
-            Ok(new.persist(file)?)
-        });
+        let _ = fs::create_dir_all(dir).and_then(|()| write_whole(&file, &serde_json::to_vec(&remembered)?));
         Ok(said)
     }
 }
@@ -186,8 +183,8 @@ mod tests {
             fs::write(&rustc, version).unwrap();
             let said = Said {
                 version: version.to_owned(),
-                sysroot: "/root".into(),
-                libraries: "/root/lib".into(),
+                sysroot: "/t".into(),
+                libraries: "/t/lib".into(),
             };
             let mut asked = 0;
             for _ in 0..2 {

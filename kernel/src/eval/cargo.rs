@@ -31,7 +31,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::cells::{self, Compiled};
 use super::timings::mark;
-use crate::cache::Prepared;
+use crate::cache::{Prepared, write_whole};
 
 /// Where evcxr wants to be told which library to load.
 const LIBRARY_ENV: &str = "EVCXR_EXECUTION_SO_PATH";
@@ -327,9 +327,7 @@ impl Call {
         if known.of_template {
             // Another session may do the same at this moment.
             fs::create_dir_all(&settings.shared)?;
-            let mut file = tempfile::NamedTempFile::new_in(&settings.shared)?;
-            file.write_all(&text)?;
-            file.persist(settings.shared.join(&name))?;
+            write_whole(&settings.shared.join(&name), &text)?;
         }
         Ok(())
     }
@@ -481,8 +479,7 @@ fn circumstances(settings: &Settings) -> Result<Option<Circumstances>> {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    let digest = hash.finalize();
-    let name = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = crate::hex::encode(&hash.finalize()[..16]);
     Ok(Some(Circumstances { name, of_template }))
 }
 

@@ -20,7 +20,6 @@
 //! what it says, as a machine that lost its power may leave it, is none.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -29,6 +28,8 @@ use anyhow::{Context as _, Result};
 use ra_ap_syntax::ast::{self, AstNode as _, HasName as _};
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode};
 use sha2::{Digest as _, Sha256};
+
+use crate::cache::write_whole;
 
 /// Set to `0`, nothing is kept or taken.
 const KEEP_CELLS_ENV: &str = "CRABTREE_KEEP_CELLS";
@@ -99,7 +100,7 @@ impl Place {
         }
         Place {
             dir: dir.to_owned(),
-            name: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: crate::hex::encode(&hash.finalize()),
         }
     }
 
@@ -119,9 +120,7 @@ impl Place {
 
     fn keep_within(&self, kept: &[u8], bound: u64) -> Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(kept)?;
-        file.persist(self.dir.join(&self.name))?;
+        write_whole(&self.dir.join(&self.name), kept)?;
         bound_to(&self.dir, bound).with_context(|| format!("cannot clean {}", self.dir.display()))
     }
 }
@@ -393,7 +392,7 @@ mod tests {
         let own = "/s/ctx.d: src/lib.rs\n\n/s/libctx.so: src/lib.rs\n\nsrc/lib.rs:\n";
         assert!(reads_only_source(own));
         for more in [
-            "# env-dep:HOME=/root\n",
+            "# env-dep:HOME=/u\n",
             "# env-dep:X\n",
             "a.txt:\n",
             "# checksum:x file_len:2 a\n",

@@ -61,11 +61,7 @@ impl Signer {
         let Some(mac) = self.mac(frames) else {
             return String::new();
         };
-        mac.finalize()
-            .into_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        crate::hex::encode(&mac.finalize().into_bytes())
     }
 
     /// In constant time.

@@ -259,8 +259,7 @@ fn is_id(id: &str) -> bool {
 }
 
 fn made_id(index: usize, salt: u32, source: &str) -> String {
-    let digest = Sha256::digest(format!("{index} {salt} {source}"));
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::encode(&Sha256::digest(format!("{index} {salt} {source}"))[..4])
 }
 
 #[cfg(test)]
