@@ -15,6 +15,10 @@
 //! - The call was noted after cargo had built everything in this session, or in one that began from the same template, and
 //!   then cargo has changed nothing here. As soon as the real cargo builds anything, only its last call counts.
 //! - Packages that can change in their place, as those with a path, are left to cargo.
+//!
+//! rustc is not called quite as cargo calls it. Nothing is compiled incrementally: to read and to write what was compiled
+//! before takes longer than to compile a cell again, also where a notebook is long. And the cell is one to four units
+//! instead of up to sixteen ([`quickly`]).
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -30,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::cells::{self, Compiled};
+use super::lighten::lighten;
 use super::timings::mark;
 use crate::cache::{Prepared, write_whole};
 
@@ -196,7 +201,13 @@ fn cargo(tools: &Path, arguments: &[OsString]) -> Result<i32> {
         println!("{{}}");
         return Ok(0);
     }
-    if !is("build") {
+    let builds = is("build");
+    if (builds || is("check"))
+        && let Some(light) = lighten(&fs::read_to_string(GENERATED)?)?
+    {
+        fs::write(GENERATED, light)?;
+    }
+    if !builds {
         return Err(real.args(arguments).exec()).context("cannot run cargo");
     }
     let circumstances = circumstances(&settings)?;
@@ -334,7 +345,7 @@ impl Call {
 
     fn words(&self, settings: &Settings) -> impl Iterator<Item = String> {
         let session = settings.session.display().to_string();
-        self.words.iter().map(move |word| word.replace(SESSION, &session))
+        quickly(&self.words).map(move |word| word.replace(SESSION, &session))
     }
 
     /// Where rustc puts the library, and where cargo puts it then.
@@ -398,6 +409,19 @@ impl Call {
         fs::rename(&library, &placed)?;
         tell()
     }
+}
+
+/// The words of a call, changed so that rustc takes least time for a cell.
+fn quickly(words: &[String]) -> impl Iterator<Item = &str> {
+    let is_incremental = |word: &String| word.starts_with("incremental=");
+    let kept = words.iter().enumerate().filter(move |&(at, word)| {
+        let is_option_of = word == "-C" && words.get(at + 1).is_some_and(is_incremental);
+        !is_incremental(word) && !is_option_of
+    });
+    kept.map(|(_, word)| match word.as_str() {
+        "codegen-units=16" => "codegen-units=4",
+        other => other,
+    })
 }
 
 fn remove(file: &Path) -> Result<()> {
@@ -527,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_in_one_session_holds_in_another_one() {
+    fn what_holds_in_one_session_holds_in_another_one_and_nothing_is_incremental() {
         let settings = |session: &str| Settings {
             cargo: "/t/cargo".into(),
             rustc: "/t/rustc".into(),
@@ -540,16 +564,26 @@ mod tests {
         let words = [
             "/t/rustc",
             "--emit=dep-info,link",
+            "-C",
+            "codegen-units=16",
             "--out-dir",
             "/s/1/ctx/target/debug/deps",
+            "-C",
+            "incremental=/s/1/ctx/target/debug/incremental",
+            "-L",
+            "dependency=/s/1/ctx/target/debug/deps",
         ]
         .map(str::to_owned);
         let call = Call::new(&words, &settings("/s/1")).unwrap();
         let expected = [
             "/t/rustc",
             "--emit=dep-info,link",
+            "-C",
+            "codegen-units=4",
             "--out-dir",
             "/s/2/ctx/target/debug/deps",
+            "-L",
+            "dependency=/s/2/ctx/target/debug/deps",
         ];
         assert!(call.words(&settings("/s/2")).eq(expected));
     }

@@ -10,7 +10,7 @@
 //! - [`subshell`]: sessions beside the main one, in the same host.
 //! - [`host`](mod@host): this program where evcxr starts it.
 //! - [`environment`]: what the tools under evcxr are told at the start; [`cargo`]: what it takes for cargo, and [`cells`]: the
-//!   libraries that it does not compile again.
+//!   libraries that it does not compile again; [`lighten`]: what cells need not compile at all.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
@@ -30,6 +30,7 @@ mod event;
 mod fuzz;
 mod host;
 mod interrupt;
+mod lighten;
 mod link;
 mod local;
 mod locate;

@@ -1,8 +1,7 @@
 //! Printing from cells.
 //!
 //! A cell imports these names explicitly, so that they shadow std's in all of the crate that evcxr
-//! generates, and evcxr's own calls with them. Its calls are told from the cell's by their literal
-//! arguments: the kernel sees to it that no cell has the same ones (it adds a comma).
+//! generates, and with them evcxr's own call, which says that the cell panicked.
 
 /// `print!` to the group leader of the calling process.
 #[macro_export]
@@ -14,7 +13,6 @@ macro_rules! print {
 #[macro_export]
 macro_rules! println {
     ("EVCXR_PANIC_NOTIFICATION") => { $crate::__cell::protocol("EVCXR_PANIC_NOTIFICATION") };
-    ("{}", evcxr_internal_runtime::USER_ERROR_OCCURRED) => { $crate::__cell::protocol("EVCXR_ERROR_OCCURRED") };
     ($($argument:tt)*) => { $crate::__cell::runtime::println!($($argument)*) };
 }
 
@@ -27,16 +25,7 @@ macro_rules! eprint {
 /// `eprintln!` to the group leader of the calling process.
 #[macro_export]
 macro_rules! eprintln {
-    ($($argument:tt)*) => { $crate::__eprintln!([$($argument)*] $($argument)*) };
-}
-
-/// `eprintln!`; its arguments come twice, to be looked at and to be used.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __eprintln {
-    // How evcxr reports the error with which a cell left by `?`.
-    (["{:?}", error] $format:literal, $error:ident) => { $crate::__cell::failed(&$error) };
-    ([$($looked_at:tt)*] $($argument:tt)*) => { $crate::__cell::runtime::eprintln!($($argument)*) };
+    ($($argument:tt)*) => { $crate::__cell::runtime::eprintln!($($argument)*) };
 }
 
 /// `dbg!` to the group leader of the calling process.

@@ -16,7 +16,7 @@ pub(crate) use statements::{Statement, split};
 use std::path::Path;
 
 use ra_ap_syntax::ast::{self, AstNode as _};
-use ra_ap_syntax::{SyntaxKind, SyntaxNode, T};
+use ra_ap_syntax::{SyntaxKind, SyntaxNode};
 use test_functions::TestFunctions;
 
 /// Dependencies that every cell has.
@@ -84,7 +84,6 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let statements = split(code);
     let needs_types = !kept::all_written(&statements);
     for statement in &statements {
-        edits.extend(own_error_prints(statement));
         edits.extend(checks::checks(statement));
         edits.extend(variants_in_patterns(statement));
     }
@@ -274,33 +273,6 @@ fn variants_in_patterns(statement: &Statement) -> Vec<Edit> {
         .collect()
 }
 
-/// Makes a cell's own `eprintln!("{:?}", error)` differ from evcxr's, by a trailing comma.
-fn own_error_prints(statement: &Statement) -> Vec<Edit> {
-    let calls = statement.node.descendants().filter_map(ast::MacroCall::cast);
-    calls
-        .filter_map(|call| {
-            let name = call.path()?.segment()?.name_ref()?;
-            let tree = call.token_tree()?;
-            let tokens: Vec<String> = tree
-                .syntax()
-                .descendants_with_tokens()
-                .filter_map(|element| element.into_token())
-                .filter(|token| !token.kind().is_trivia())
-                .map(|token| token.text().to_owned())
-                .collect();
-            let inner = tokens.get(1..tokens.len().checked_sub(1)?)?;
-            if name.text() != "eprintln" || inner != ["\"{:?}\"", ",", "error"] {
-                return None;
-            }
-            let close = tree
-                .syntax()
-                .last_token()
-                .filter(|token| [T![')'], T![']'], T!['}']].contains(&token.kind()))?;
-            Some(Edit::insert(statement.offset(close.text_range().start()), ","))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,16 +327,6 @@ mod tests {
         ] {
             check(code, code);
         }
-    }
-
-    #[test]
-    fn a_cells_own_report_of_an_error_is_not_taken_for_evcxrs() {
-        check("eprintln!(\"{:?}\", error);", "eprintln!(\"{:?}\", error,);");
-        check(
-            "fn f() { eprintln!( \"{:?}\" , error ) }",
-            "fn f() { crabtree::__cell::check(); eprintln!( \"{:?}\" , error ,) }",
-        );
-        check("eprintln!(\"{:?}\", errors);", "eprintln!(\"{:?}\", errors);");
     }
 
     #[test]
