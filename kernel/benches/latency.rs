@@ -4,8 +4,8 @@
 //!
 //! Real kernels are driven over ZeroMQ, in turn in one run, so that what else the machine does slows all of them: this
 //! one, and `evcxr_jupyter` if `EVCXR_JUPYTER` names its binary (`cargo install evcxr_jupyter --version =0.22.0 --locked`).
-//! Beside each cell the bare `rustc` compiles the source that was generated for it, with an incremental directory of its
-//! own: no kernel that compiles cells with rustc is faster. Only ratios mean something on a machine that does other things.
+//! Beside each cell the bare `rustc` compiles the source that was generated for it, called as the kernel calls it: no kernel
+//! that starts rustc for a cell is faster. Only ratios mean something on a machine that does other things.
 //!
 //! What is printed is a Markdown table, with the median and the 95th percentile in milliseconds and the bars.
 
@@ -501,13 +501,19 @@ impl Rustc {
 
     /// Compiles the source of the cell that ran last; the whole time and that of the linker.
     fn compile(&self, kernel: &Kernel) -> (Duration, Duration) {
-        let mut arguments = self.arguments[1..].to_vec();
-        for index in 0..arguments.len() {
-            if arguments[index] == "--out-dir" {
-                arguments[index + 1] = self.work.path().display().to_string();
-            } else if arguments[index].starts_with("incremental=") {
-                arguments[index] = format!("incremental={}", self.work.path().join("incremental").display());
-            }
+        let mut arguments: Vec<String> = Vec::new();
+        for argument in &self.arguments[1..] {
+            let argument = match argument.as_str() {
+                "codegen-units=16" => "codegen-units=4".to_owned(),
+                _ if arguments.last().is_some_and(|last| last == "--out-dir") => self.work.path().display().to_string(),
+                incremental if incremental.starts_with("incremental=") => {
+                    // With the `-C` before it.
+                    arguments.pop();
+                    continue;
+                }
+                other => other.to_owned(),
+            };
+            arguments.push(argument);
         }
         let began = Instant::now();
         let output = Command::new(&self.arguments[0])
@@ -537,8 +543,6 @@ fn rustc_of(kernel: &mut Kernel) -> Duration {
         let text = std::fs::read_to_string(&source).expect("a source");
         let rustc = Rustc::of(kernel);
         std::fs::write(&source, text).expect("it can be written");
-        // The first time there is nothing incremental yet.
-        rustc.compile(kernel);
         rustc
     });
     let time = rustc.compile(kernel).0;

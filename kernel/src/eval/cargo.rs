@@ -20,6 +20,7 @@
 //! before takes longer than to compile a cell again, also where a notebook is long. And the cell is one to four units
 //! instead of up to sixteen ([`quickly`]).
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -33,6 +34,7 @@ use crabtree_link::GENERATED;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::ahead;
 use super::cells::{self, Compiled};
 use super::lighten::lighten;
 use super::timings::mark;
@@ -108,6 +110,8 @@ struct Settings {
     template: PathBuf,
     /// Where calls are noted that hold for every session which begins from the template.
     shared: PathBuf,
+    /// Where the kernel has a compiler wait for cells.
+    ahead: PathBuf,
     /// Where libraries of cells are kept, unless they are not to be.
     cells: Option<PathBuf>,
     /// Where programs are normally looked for.
@@ -120,8 +124,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Puts them beside a session's crate; `program` is this one.
-    pub(super) fn new(crate_dir: &Path, program: &Path, prepared: &Prepared) -> Result<Tools> {
+    /// Puts them beside a session's crate; `program` is this one, and a compiler can be asked for at `ahead`.
+    pub(super) fn new(crate_dir: &Path, ahead: &Path, program: &Path, prepared: &Prepared) -> Result<Tools> {
         let dir = crate_dir.with_file_name("tools");
         let write = || -> Result<()> {
             let template = prepared.template();
@@ -130,6 +134,7 @@ impl Tools {
                 rustc: prepared.toolchain.rustc.clone(),
                 session: crate_dir.parent().context("a crate in no directory")?.to_owned(),
                 shared: template.with_file_name("calls"),
+                ahead: ahead.to_owned(),
                 cells: cells::are_kept().then(|| prepared.cells()),
                 template,
                 path: std::env::var_os("PATH"),
@@ -218,6 +223,7 @@ fn cargo(tools: &Path, arguments: &[OsString]) -> Result<i32> {
     }
 
     // Until it has built everything, what is there is not known.
+    ahead::give_up(&settings.ahead);
     fs::write(tools.join(LAST), "")?;
     let built = build(real.args(arguments).arg("-v"))?;
     // The cell is compiled after all that it needs, so if it has mistakes, the rest is as it should be nevertheless.
@@ -368,6 +374,7 @@ impl Call {
             Ok(0)
         };
         let source = fs::read_to_string(GENERATED)?;
+        let call = self.in_full(settings, known)?;
         let cells = settings.cells.as_ref().filter(|_| known.of_template);
         let place = cells.and_then(|cells| cells::Place::of_library(cells, &known.name, &self.words, &source));
         let kept = place.as_ref().and_then(cells::Place::find);
@@ -377,27 +384,23 @@ impl Call {
             // The loader knows files by their inodes.
             remove(&placed)?;
             fs::write(&placed, compiled.library)?;
+            ahead::expect(&settings.ahead, call, &source);
             return tell();
-        }
-        let crate_dir = std::env::current_dir()?;
-        let mut words = self.words(settings);
-        let mut rustc = Command::new(words.next().context("the call names no program")?);
-        rustc
-            .args(words)
-            .envs(PACKAGE)
-            .env(CARGO_ENV, &settings.cargo)
-            .env("CARGO_MANIFEST_DIR", &crate_dir)
-            .env("CARGO_MANIFEST_PATH", crate_dir.join("Cargo.toml"))
-            .env(LIBRARY_PATH, library_path(&crate_dir)?);
-        if let Some(path) = &settings.path {
-            rustc.env("PATH", path);
         }
         remove(&library)?;
         remove(&dep_info)?;
         mark("rustc");
-        let status = rustc.status().context("cannot run rustc")?;
-        if !status.success() {
-            return Ok(status.code().unwrap_or(101));
+        match ahead::compile(&settings.ahead, call.clone(), &source) {
+            Some(said) => eprint!("{said}"),
+            None => {
+                let (program, arguments) = call.words.split_first().context("the call names no program")?;
+                let mut rustc = Command::new(program);
+                let status = rustc.args(arguments).env_clear().envs(call.environment).status();
+                let status = status.context("cannot run rustc")?;
+                if !status.success() {
+                    return Ok(status.code().unwrap_or(101));
+                }
+            }
         }
         mark("keep");
         let read = fs::read_to_string(&dep_info).unwrap_or_default();
@@ -408,6 +411,27 @@ impl Call {
         }
         fs::rename(&library, &placed)?;
         tell()
+    }
+
+    /// The call with the environment that cargo would give rustc.
+    fn in_full(&self, settings: &Settings, known: &Circumstances) -> Result<ahead::Call> {
+        let crate_dir = std::env::current_dir()?;
+        let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        environment.extend(PACKAGE.map(|(name, value)| (name.into(), value.into())));
+        environment.extend([
+            (CARGO_ENV.into(), settings.cargo.clone().into()),
+            ("CARGO_MANIFEST_DIR".into(), crate_dir.clone().into()),
+            ("CARGO_MANIFEST_PATH".into(), crate_dir.join("Cargo.toml").into()),
+            (LIBRARY_PATH.into(), library_path(&crate_dir)?),
+        ]);
+        if let Some(path) = &settings.path {
+            environment.insert("PATH".into(), path.clone());
+        }
+        Ok(ahead::Call {
+            words: self.words(settings).collect(),
+            environment: environment.into_iter().collect(),
+            circumstances: known.name.clone(),
+        })
     }
 }
 
@@ -558,6 +582,7 @@ mod tests {
             session: session.into(),
             template: "/c/template".into(),
             shared: "/c/calls".into(),
+            ahead: "/s/ahead".into(),
             cells: None,
             path: None,
         };

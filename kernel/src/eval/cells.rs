@@ -29,6 +29,7 @@ use ra_ap_syntax::ast::{self, AstNode as _, HasName as _};
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode};
 use sha2::{Digest as _, Sha256};
 
+use super::ahead;
 use crate::cache::write_whole;
 
 /// Set to `0`, nothing is kept or taken.
@@ -171,14 +172,15 @@ fn bound_to(dir: &Path, bound: u64) -> Result<()> {
 /// Whether rustc has read nothing but the source, by what it says in its file for `make`. What is not understood is
 /// taken for something else that was read.
 pub(super) fn reads_only_source(dep_info: &str) -> bool {
-    let source = crabtree_link::GENERATED;
+    // A compiler that waited for the source reached it by way of the other file.
+    let is_known = |file: &str| [crabtree_link::GENERATED, ahead::ROOT_FILE].contains(&file);
     let mut targets = 0;
     let all_known = dep_info.lines().all(|line| match line.split_once(':') {
         None => line.is_empty(),
-        Some((file, "")) => file == source,
+        Some((file, "")) => is_known(file),
         Some((_, read)) => {
             targets += 1;
-            !line.starts_with('#') && read.trim() == source
+            !line.starts_with('#') && read.split_whitespace().all(is_known)
         }
     });
     all_known && targets > 0
@@ -391,6 +393,9 @@ mod tests {
     fn what_rustc_read_beside_the_source_is_seen() {
         let own = "/s/ctx.d: src/lib.rs\n\n/s/libctx.so: src/lib.rs\n\nsrc/lib.rs:\n";
         assert!(reads_only_source(own));
+        assert!(reads_only_source(
+            "/s/ctx.d: root.rs src/lib.rs\n\nroot.rs:\nsrc/lib.rs:\n"
+        ));
         for more in [
             "# env-dep:HOME=/u\n",
             "# env-dep:X\n",

@@ -10,7 +10,8 @@
 //! - [`subshell`]: sessions beside the main one, in the same host.
 //! - [`host`](mod@host): this program where evcxr starts it.
 //! - [`environment`]: what the tools under evcxr are told at the start; [`cargo`]: what it takes for cargo, and [`cells`]: the
-//!   libraries that it does not compile again; [`lighten`]: what cells need not compile at all.
+//!   libraries that it does not compile again; [`lighten`]: what cells need not compile at
+//!   all; [`ahead`]: the compiler that waits for the next one.
 //! - [`rewrite`]: what is done to a cell's code before evcxr sees it; [`redefine`]: what else is done when it
 //!   defines an item again.
 //! - [`link`]: the kernel's side of the link to the host.
@@ -20,6 +21,7 @@
 //! - [`timings`]: marks for those who measure where the time goes.
 //! - [`building`], [`interrupt`]: telling what is compiled, and stopping the compiler.
 
+mod ahead;
 mod assist;
 mod building;
 mod cargo;

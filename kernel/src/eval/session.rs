@@ -11,6 +11,7 @@ use evcxr::{CommandContext, Error, EvalContext, EvalContextOutputs, EvalOutputs}
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::ahead::{self, Ahead};
 use super::assist::{Assist, Change, commands};
 use super::building::{self, Report};
 use super::cargo::Tools;
@@ -79,6 +80,8 @@ pub(super) struct Session {
     /// Whether rust-analyzer knows the standard library and the dependencies.
     sees: bool,
     role: Role,
+    /// The compiler that waits for a cell.
+    _ahead: Ahead,
     /// What rust-analyzer takes for cargo.
     analyzer_cargo: PathBuf,
     dir: SessionDir,
@@ -116,10 +119,13 @@ impl Session {
             // It reads them while evcxr gets ready.
             assist.set_packages(packages.clone(), true);
         }
+        let ahead_socket = dir.socket().with_file_name("ahead.socket");
+        let ahead = Ahead::new(&dir.crate_dir().with_file_name(ahead::DIR), &ahead_socket)
+            .context("no compiler can wait for cells")?;
         let path = {
             // While another session starts, programs are not looked for where they normally are.
             let _normal = environment::normal();
-            Tools::new(&dir.crate_dir(), &program, &prepared)?.path()?
+            Tools::new(&dir.crate_dir(), &ahead_socket, &program, &prepared)?.path()?
         };
         let (no_library, library) = (prepared.no_library(), prepared.library());
         let blind = Blind::new(&dir.crate_dir(), &path, &no_library, &library);
@@ -196,6 +202,7 @@ impl Session {
                 .collect(),
             sees: false,
             role,
+            _ahead: ahead,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
             dir,
             prepared,

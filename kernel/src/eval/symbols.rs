@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use addr2line::{Loader, demangle_auto};
-use crabtree_link::{FUNCTION, path_in_cells};
+use crabtree_link::{FUNCTION, GENERATED, path_in_cells};
 use std::borrow::Cow;
+
+use super::ahead;
 
 /// The function that some code belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,12 @@ fn is_generated(file: &str, generated: &Path) -> bool {
             path.strip_prefix(session).ok()?.to_owned(),
         ))
     };
-    file == generated || place(file).is_some_and(|found| place(generated) == Some(found))
+    let Some((sessions, own)) = place(generated) else {
+        return file == generated;
+    };
+    // A compiler that waited for the cell worked beside the crate.
+    let waited_for = Path::new(ahead::DIR).join(GENERATED);
+    place(file).is_some_and(|(beside, found)| beside == sessions && (found == own || found == waited_for))
 }
 
 /// Where evcxr has put a library: `target/<target>/debug/deps`, beside the source's directory.
@@ -147,7 +154,11 @@ mod tests {
     #[test]
     fn the_source_of_another_session_is_generated_too() {
         let generated = Path::new("/cache/sessions/1/ctx/src/lib.rs");
-        for own in ["/cache/sessions/1/ctx/src/lib.rs", "/cache/sessions/2/ctx/src/lib.rs"] {
+        for own in [
+            "/cache/sessions/1/ctx/src/lib.rs",
+            "/cache/sessions/2/ctx/src/lib.rs",
+            "/cache/sessions/2/ahead/src/lib.rs",
+        ] {
             assert!(is_generated(own, generated), "{own}");
         }
         for other in [

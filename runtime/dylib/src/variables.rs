@@ -58,7 +58,7 @@ impl VariableStore {
 }
 
 fn tell_changed(name: &str) {
-    eprintln!("the variable {name} is lost, since its type was defined anew");
+    eprintln!("The type of the variable {name} was redefined, so the variable is lost.");
     protocol(&format!("EVCXR_VARIABLE_CHANGED_TYPE:{name}"));
 }
 

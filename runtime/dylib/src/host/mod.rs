@@ -421,11 +421,12 @@ impl Host {
     /// Ends a cell by the first way that works: at its next await, at its next check, or in its system call.
     fn interrupt(&'static self, cell: u64) {
         self.state().interrupted.insert(cell);
+        // Whoever goes on by what follows must find this.
+        self.interrupted.store(cell, Ordering::Relaxed);
+        evaluator::interrupt();
         self.interrupt.notify_waiters();
         // One who waits for the user holds the lock of standard input, and must not be left behind with it.
         Host::stdin().end_input(cell);
-        self.interrupted.store(cell, Ordering::Relaxed);
-        evaluator::interrupt();
         self.pace.look_again();
         runtime::block_on(async { drop(tokio::spawn(self.cells.leave(cell))) });
     }
