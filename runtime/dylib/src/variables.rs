@@ -8,6 +8,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt::Debug;
 
+use runtime::__private::short_type_name;
+
 use crate::evaluator::failed;
 use crate::host::commands::protocol;
 
@@ -79,8 +81,12 @@ pub struct UserError(());
 
 impl<E: Debug> From<E> for UserError {
     fn from(error: E) -> UserError {
-        failed(&error);
-        protocol("EVCXR_ERROR_OCCURRED");
-        UserError(())
+        left_with(short_type_name::<E>(), &error)
     }
+}
+
+fn left_with(type_name: String, error: &dyn Debug) -> UserError {
+    failed(type_name, error);
+    protocol("EVCXR_ERROR_OCCURRED");
+    UserError(())
 }

@@ -435,7 +435,7 @@ pub(super) fn no_handle_continue(value: &Message) -> Next {
 }
 
 /// What a server does with a message that it does not know.
-pub(crate) fn unknown(message: &impl fmt::Debug) {
+pub(crate) fn unknown(message: &dyn fmt::Debug) {
     let text = format!(
         "[warning] GenServer {} received an unexpected message: {message:?}\n",
         report::who()

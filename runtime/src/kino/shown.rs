@@ -90,6 +90,10 @@ const LONG: usize = 10_000;
 
 /// A value on one line, or spread over several if it is long; what is very long is cut.
 pub fn readable(value: &(impl Debug + ?Sized)) -> String {
+    readable_dyn(&value)
+}
+
+fn readable_dyn(value: &dyn Debug) -> String {
     let (line, is_whole) = written(format_args!("{value:?}"), LONG);
     if !is_whole {
         return format!("{line} …\ncut after {LONG} characters; `println!(\"{{:?}}\", …)` prints all");

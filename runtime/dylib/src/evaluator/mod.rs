@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use crabtree_link::{CellEnd, ToKernel};
-use runtime::__private::{short_type_name, text_of};
+use runtime::__private::text_of;
 use runtime::process;
 
 use crate::host::Host;
@@ -115,9 +115,8 @@ thread_local! {
 }
 
 /// Notes the error with which a cell leaves by `?`.
-pub fn failed<E: Debug + ?Sized>(error: &E) {
-    let failure = (short_type_name::<E>(), format!("{error:?}"));
-    FAILURE.set(Some(failure));
+pub(crate) fn failed(type_name: String, error: &dyn Debug) {
+    FAILURE.set(Some((type_name, format!("{error:?}"))));
 }
 
 /// Runs a cell on this thread, as the evaluator.
