@@ -24,11 +24,9 @@ pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// allocating.
 ///
 /// # Invariants
-/// 1. `memory` is an allocation of `layout`, if there is one; whoever has a [`Callback`] in it has the room borrowed.
-pub(super) struct Room {
-    memory: Option<NonNull<u8>>,
-    layout: Layout,
-}
+/// 1. It is an allocation whose layout stands at its beginning, if there is one. The callback's place follows as soon as the
+///    alignment allows; whoever has a [`Callback`] in it has the room borrowed.
+pub(super) struct Room(Option<NonNull<Layout>>);
 
 // SAFETY: the memory is the room's own, and what is in it is `Send`.
 unsafe impl Send for Room {}
@@ -38,10 +36,7 @@ const USUAL: Layout = Layout::new::<[u128; 8]>();
 
 impl Room {
     pub(super) const fn new() -> Room {
-        Room {
-            memory: None,
-            layout: Layout::new::<()>(),
-        }
+        Room(None)
     }
 
     /// Begins a callback.
@@ -58,32 +53,43 @@ impl Room {
         }
     }
 
-    fn fit(&mut self, layout: Layout) -> NonNull<u8> {
-        match self.memory {
-            Some(memory) if layout.size() <= self.layout.size() && layout.align() <= self.layout.align() => memory,
-            _ => self.grow(layout),
-        }
+    fn fit(&mut self, wanted: Layout) -> NonNull<u8> {
+        let fitting = self.0.filter(|memory| {
+            // SAFETY: its layout stands there (invariant 1).
+            let layout = unsafe { memory.read() };
+            wanted.size() <= layout.size() - layout.align() && wanted.align() <= layout.align()
+        });
+        let memory = fitting.unwrap_or_else(|| self.grow(wanted));
+        // SAFETY: as above. The place begins where the layout ends, for no alignment is less than the size of that, and
+        // there is room behind it.
+        unsafe { memory.cast::<u8>().add(memory.read().align()) }
     }
 
     #[cold]
-    fn grow(&mut self, layout: Layout) -> NonNull<u8> {
+    fn grow(&mut self, wanted: Layout) -> NonNull<Layout> {
         self.free();
-        let (size, align) = (layout.size().max(USUAL.size()), layout.align().max(USUAL.align()));
-        let layout = Layout::from_size_align(size, align).expect("both belong to types, which are not larger");
+        let align = wanted.align().max(USUAL.align());
+        let size = align + wanted.size().max(USUAL.size());
+        let layout = Layout::from_size_align(size, align).expect("it is little more than a type, which is not larger");
         // SAFETY: the size is not zero.
         let memory = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
-        (self.memory, self.layout) = (Some(memory), layout);
+        let memory = memory.cast::<Layout>();
+        // SAFETY: the memory is ours, large enough, and aligned as a `u128` at least.
+        unsafe { memory.write(layout) };
+        self.0 = Some(memory);
         memory
     }
 
     /// Gives the memory back.
     pub(super) fn free(&mut self) {
-        if let Some(memory) = self.memory.take() {
-            // SAFETY: it was allocated with this layout (invariant 1).
-            unsafe { dealloc(memory.as_ptr(), self.layout) };
+        if let Some(memory) = self.0.take() {
+            // SAFETY: it was allocated with the layout that stands there (invariant 1).
+            unsafe { dealloc(memory.cast().as_ptr(), memory.read()) };
         }
     }
 }
+
+const _: () = assert!(size_of::<Layout>() <= USUAL.align() && align_of::<Layout>() <= USUAL.align());
 
 impl Drop for Room {
     fn drop(&mut self) {
@@ -102,6 +108,17 @@ pub(super) struct Callback<'a, T> {
 
 // SAFETY: it owns the future, which is `Send`.
 unsafe impl<T> Send for Callback<'_, T> {}
+
+impl<T> Callback<'_, T> {
+    /// Forgets how long what it refers to lives.
+    ///
+    /// # Safety
+    /// Until it is dropped, nothing else touches the room or what the callback was begun with, and neither ends.
+    pub(super) unsafe fn detached(self) -> Callback<'static, T> {
+        // SAFETY: the caller sees to what the lifetime said; nothing else changes.
+        unsafe { std::mem::transmute(self) }
+    }
+}
 
 impl<T> Future for Callback<'_, T> {
     type Output = T;
@@ -226,11 +243,7 @@ impl Crash {
 
 /// Runs a callback; a panic or an exit in it becomes a value.
 pub(crate) async fn guard<F: Future + Unpin>(begin: impl FnOnce() -> F) -> Result<F::Output, Crash> {
-    finish(caught(begin)?).await
-}
-
-/// Like [`guard`], for one that has begun.
-pub(super) async fn finish<F: Future + Unpin>(mut callback: F) -> Result<F::Output, Crash> {
+    let mut callback = caught(begin)?;
     debug_assert!(current::is_inside());
     poll_fn(|context| match caught(|| Pin::new(&mut callback).poll(context)) {
         Ok(polled) => polled.map(Ok),

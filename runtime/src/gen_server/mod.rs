@@ -96,6 +96,7 @@ mod address;
 mod callbacks;
 mod client;
 mod error;
+mod life;
 mod multi;
 mod request;
 mod returns;

@@ -6,6 +6,7 @@ use crate::process::call::Origin;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a server does between this callback and the next message.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(super) struct Then {
     /// What is handled when none came; a [`Timeout`], if it is not said.
     pub(super) timeout_message: Option<Message>,
     pub(super) hibernate: bool,
+    /// When the server stops waiting, once it waits: for the timeout, or else to hibernate.
+    pub(super) until: Option<Instant>,
 }
 
 impl Then {

@@ -1,10 +1,10 @@
-//! The loop of a server: receive, decode, handle, until something ends it.
+//! What a server does at each step of its [life](super::life).
 //!
 //! It does not know the type of its server, so that it is compiled once.
 
-use super::callbacks::{AnyInit, AnyServer, Crash, Room, caught, finish, guard, guarded, shown};
+use super::callbacks::{AnyServer, Crash, Room, caught, guard, guarded, shown};
 use super::request::{Handled, Handler, Handling};
-use super::returns::{Init, Initial, Next, Then, Timeout};
+use super::returns::{Next, Then, Timeout};
 use super::system::{Ask, Debugging, System, stranger};
 use crate::message::Message;
 use crate::pid::Pid;
@@ -15,193 +15,169 @@ use crate::sys::{Event, Status};
 use crate::type_name::without_paths;
 use crate::{ExitReason, exit, me, report};
 use std::fmt::{self, Write};
-use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// What `init` says to the starter.
-#[derive(Debug)]
-pub(super) enum Started {
-    Ok,
-    Ignore,
-    Failed(ExitReason),
-}
 
 /// Whether a process that waits at that place is a server that waits for the next message.
 pub(crate) fn is_at_rest(place: Place) -> bool {
     place.file() == file!()
 }
 
-/// What a server begins with.
-pub(super) struct Birth {
-    pub(super) init: AnyInit,
-    pub(super) starter: Origin,
-    /// The process that linked itself to it when it started it.
-    pub(super) parent: Option<Pid>,
-    pub(super) hibernate_after: Option<Duration>,
-    pub(super) debugging: Debugging,
-}
-
-/// The life of a server.
-pub(super) async fn life(birth: Birth) {
-    let starter = birth.starter;
-    let (server, then) = match guard(birth.init).await {
-        Ok(Init {
-            initial: Initial::Ok(server),
-            then,
-        }) => (server, then),
-        Ok(Init {
-            initial: Initial::Ignore,
-            ..
-        }) => {
-            free_name();
-            starter.reply(Started::Ignore);
-            return;
-        }
-        Ok(Init {
-            initial: Initial::Stop(reason),
-            ..
-        }) => fail(starter, reason),
-        Err(Crash { reason, panicked }) => {
-            if panicked {
-                report::error(&format!("{} could not start", report::who()), &reason, &[]);
-            }
-            fail(starter, reason)
-        }
-    };
-    starter.reply(Started::Ok);
-    let mut server = Serving {
-        server,
-        room: Room::new(),
-        parent: birth.parent,
-        hibernate_after: birth.hibernate_after,
-        debugging: birth.debugging,
-        last: None,
-    };
-    let end = server.serve(then).await;
-    server.terminate(end).await;
-}
-
-/// The name is free before the starter learns of the failure, or a second try would meet `AlreadyStarted`.
-fn fail(starter: Origin, reason: ExitReason) -> ! {
-    free_name();
-    starter.reply(Started::Failed(reason.clone()));
-    exit(reason)
-}
-
-fn free_name() {
-    if let Some(name) = report::name_of_current() {
-        // Nobody else takes the name of a living process away, and if so it is free as well.
-        drop(process::unregister(name));
-    }
-}
-
-/// Why the loop ended.
-struct End {
+/// Why a server ends.
+pub(super) struct End {
     reason: ExitReason,
     /// An answer that waits for `terminate`.
     answer: Option<(Origin, Message)>,
 }
 
-/// What a server handles, as reports name it.
-enum Last {
-    Request {
-        handler: &'static Handler,
-        from: Option<Pid>,
-    },
-    Text(String),
-}
-
 /// A server at work.
-struct Serving {
+pub(super) struct Serving {
     server: Box<dyn AnyServer>,
     /// Where its callbacks run.
     room: Room,
     parent: Option<Pid>,
-    hibernate_after: Option<Duration>,
-    debugging: Debugging,
-    /// What it handles, or handled last, for the report.
-    last: Option<Last>,
+    /// The request that it handles, or handled last.
+    last: Option<&'static Handler>,
+    /// Who waits for the answer to that.
+    origin: Option<Origin>,
+    /// Made when first needed.
+    extras: Option<Box<Extras>>,
 }
 
-/// What the loop has to deal with next.
-enum Task {
+/// What few servers have.
+#[derive(Default)]
+struct Extras {
+    hibernate_after: Option<Duration>,
+    debugging: Debugging,
+    /// What it handles, or handled last, for the report; empty if that is a request.
+    last: String,
+}
+
+/// What a server has to deal with.
+pub(super) enum Task {
     End(ExitReason),
     Continue(Message),
     /// A request, or anything else that came.
     Handle(Message),
 }
 
+/// What a server that waits was told.
+pub(super) enum Heard {
+    Task(Task),
+    System(Origin, Ask),
+}
+
+/// What became of something that was to be done.
+pub(super) enum Begun<'a> {
+    Callback(Handling<'a>),
+    Over(Next),
+}
+
+impl Begun<'_> {
+    /// Forgets how long what a callback refers to lives.
+    ///
+    /// # Safety
+    /// That of [`Callback::detached`](super::callbacks::Callback::detached).
+    pub(super) unsafe fn detached(self) -> Begun<'static> {
+        match self {
+            // SAFETY: the caller's.
+            Begun::Callback(callback) => Begun::Callback(unsafe { callback.detached() }),
+            Begun::Over(next) => Begun::Over(next),
+        }
+    }
+}
+
 impl Serving {
-    async fn serve(&mut self, mut then: Option<Box<Then>>) -> End {
-        loop {
-            let task = self.next(then).await;
-            let origin = match &task {
-                Task::Handle(message) => Origin::of(message),
-                Task::Continue(_) | Task::End(_) => None,
-            };
-            let handled = match self.begin(task) {
-                Ok(Begun::Callback(callback)) => finish(callback).await,
-                Ok(Begun::Over(next)) => Ok(next.into()),
-                Err(crash) => Err(crash),
-            };
-            let (next, answer) = match handled {
-                Ok(Handled { next, answer }) => (next, origin.zip(answer)),
-                Err(Crash { reason, .. }) => (Next::stop(reason), None),
-            };
-            if let Some(reason) = next.stop {
-                return End { reason, answer };
-            }
-            self.answer(answer);
-            then = next.then;
+    pub(super) fn new(
+        server: Box<dyn AnyServer>,
+        parent: Option<Pid>,
+        hibernate_after: Option<Duration>,
+        debugging: Debugging,
+    ) -> Serving {
+        let has_extras = hibernate_after.is_some() || debugging.is_on();
+        let extras = Extras {
+            hibernate_after,
+            debugging,
+            last: String::new(),
+        };
+        Serving {
+            server,
+            room: Room::new(),
+            parent,
+            last: None,
+            origin: None,
+            extras: has_extras.then(|| Box::new(extras)),
         }
     }
 
-    /// Waits for what is to be handled, and deals with system messages meanwhile.
-    async fn next(&mut self, then: Option<Box<Then>>) -> Task {
-        let then = then.map_or_else(Then::default, |then| *then);
-        if let Some(continuation) = then.continuation {
-            return Task::Continue(continuation);
-        }
-        let timeout = match (then.timeout, then.timeout_message) {
+    /// Gets ready to wait as the last callback asked for, unless there is something to do already.
+    pub(super) fn rest(&mut self, then: &mut Option<Box<Then>>) -> Option<Task> {
+        if let Some(then) = then {
+            if let Some(continuation) = then.continuation.take() {
+                return Some(Task::Continue(continuation));
+            }
             // OTP: it is there before any message that waits.
-            (Some(Duration::ZERO), Some(message)) => return Task::Handle(message),
-            (timeout, message) => timeout.map(|time| (Instant::now().checked_add(time), message)),
-        };
-        let deadline = timeout.as_ref().and_then(|(deadline, _)| *deadline);
-        let mut hibernate = then.hibernate;
-        loop {
-            if hibernate {
+            if then.timeout == Some(Duration::ZERO)
+                && let Some(message) = then.timeout_message.take()
+            {
+                return Some(Task::Handle(message));
+            }
+            if then.until.is_none() {
+                then.until = then.timeout.and_then(|time| Instant::now().checked_add(time));
+            }
+        }
+        self.doze(then);
+        None
+    }
+
+    /// Hibernates, or notes when to do so, as far as that was asked for.
+    fn doze(&mut self, then: &mut Option<Box<Then>>) {
+        let hibernate_after = self.extras.as_ref().and_then(|extras| extras.hibernate_after);
+        match then {
+            Some(then) if then.hibernate => {
                 self.room.free();
                 process::shrink();
             }
-            let awake = self.hibernate_after.filter(|_| !hibernate && deadline.is_none());
-            let until = deadline.or_else(|| awake.and_then(|awake| Instant::now().checked_add(awake)));
-            let place = Place::caller();
-            let Some(message) = poll_fn(|context| poll_oldest(context, until, place)).await else {
-                match timeout {
-                    Some((Some(_), message)) => return Task::Handle(message.unwrap_or_else(|| Message::new(Timeout))),
-                    _ => hibernate = true,
+            Some(then) if then.timeout.is_some() && then.until.is_some() => {}
+            _ => {
+                if let Some(time) = hibernate_after {
+                    let then = then.get_or_insert_default();
+                    (then.timeout, then.until) = (None, Instant::now().checked_add(time));
                 }
-                continue;
-            };
-            match self.decode(message) {
-                Decoded::Task(task) => return task,
-                Decoded::System(origin, ask) => Box::pin(self.system(origin, ask)).await,
             }
         }
     }
 
-    fn decode(&self, message: Message) -> Decoded {
+    /// Waits for what there is to do.
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>, then: &mut Option<Box<Then>>) -> Poll<Heard> {
+        loop {
+            let until = then.as_ref().and_then(|then| then.until);
+            let Some(message) = ready!(poll_oldest(context, until, Place::caller())) else {
+                let over = then.get_or_insert_default();
+                if over.timeout.is_some() {
+                    let message = over.timeout_message.take();
+                    let message = message.unwrap_or_else(|| Message::new(Timeout));
+                    return Poll::Ready(Heard::Task(Task::Handle(message)));
+                }
+                (over.hibernate, over.until) = (true, None);
+                self.doze(then);
+                continue;
+            };
+            return Poll::Ready(self.decode(message));
+        }
+    }
+
+    fn decode(&self, message: Message) -> Heard {
         if message.handler().is_some() {
-            return Decoded::Task(Task::Handle(message));
+            return Heard::Task(Task::Handle(message));
         }
         let message = match message.downcast::<System>() {
-            Ok(System::Terminate(reason)) => return Decoded::Task(Task::End(reason)),
-            Ok(System::Ask(origin, ask)) => return Decoded::System(origin, ask),
+            Ok(System::Terminate(reason)) => return Heard::Task(Task::End(reason)),
+            Ok(System::Ask(origin, ask)) => return Heard::System(origin, ask),
             Err(message) => message,
         };
-        Decoded::Task(match self.end_of_parent(&message) {
+        Heard::Task(match self.end_of_parent(&message) {
             Some(reason) => Task::End(reason),
             None => Task::Handle(message),
         })
@@ -213,7 +189,8 @@ impl Serving {
         (Some(exit.from) == self.parent).then(|| exit.reason.clone())
     }
 
-    async fn system(&mut self, origin: Origin, ask: Ask) {
+    /// Does what a system message asks for.
+    pub(super) async fn system(&mut self, origin: Origin, ask: Ask) {
         match ask {
             Ask::Visit(visit) | Ask::ChangeCode(visit) => visit.run(&mut self.server, origin),
             Ask::Status => origin.reply(self.status(false)),
@@ -224,11 +201,14 @@ impl Serving {
             // It is not suspended.
             Ask::Resume => origin.reply(()),
             Ask::Debug(switch) => {
-                self.debugging.switch(switch);
+                self.extras_mut().debugging.switch(switch);
                 origin.reply(());
             }
-            Ask::Counted => origin.reply(self.debugging.counted()),
-            Ask::Logged => origin.reply(self.debugging.logged()),
+            Ask::Counted => {
+                let debugging = self.extras.as_ref().map(|extras| &extras.debugging);
+                origin.reply(debugging.and_then(Debugging::counted));
+            }
+            Ask::Logged => origin.reply(self.logged()),
         }
     }
 
@@ -271,30 +251,34 @@ impl Serving {
             suspended,
             parent: self.parent,
             state: shown(&*self.server),
-            log: self.debugging.logged(),
+            log: self.logged(),
         }
     }
 
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    fn logged(&self) -> Vec<String> {
+        let debugging = self.extras.as_ref().map(|extras| &extras.debugging);
+        debugging.map_or_else(Vec::new, Debugging::logged)
+    }
+
+    /// Whether somebody wants to know what the server does.
+    fn is_watched(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.debugging.is_on())
+    }
+
     /// Begins what is to be done, and notes what it is.
-    fn begin(&mut self, task: Task) -> Result<Begun<'_>, Crash> {
-        if self.debugging.is_on() {
+    pub(super) fn begin(&mut self, task: Task) -> Result<Begun<'_>, Crash> {
+        if self.is_watched() {
             self.event(&match &task {
                 Task::End(_) => None,
                 Task::Continue(value) => Some(Event::Continue(text(value))),
                 Task::Handle(message) => Some(Event::Got(text(message))),
             });
         }
-        self.last = match &task {
-            Task::End(_) => None,
-            Task::Continue(value) => Some(Last::Text(format!("continue {}", shortened(value)))),
-            Task::Handle(message) => Some(match message.handler() {
-                Some(handler) => Last::Request {
-                    handler,
-                    from: Origin::of(message).map(|origin| origin.pid),
-                },
-                None => Last::Text(shortened(message)),
-            }),
-        };
+        self.note(&task);
         let Serving { server, room, .. } = self;
         let callback = match task {
             Task::End(reason) => return Ok(Begun::Over(Next::stop(reason))),
@@ -313,9 +297,39 @@ impl Serving {
         Ok(Begun::Callback(callback))
     }
 
+    fn note(&mut self, task: &Task) {
+        let (last, origin, text) = match task {
+            Task::End(_) => (None, None, None),
+            Task::Continue(value) => (None, None, Some(format!("continue {}", shortened(value)))),
+            Task::Handle(message) => match message.handler() {
+                None => (None, Origin::of(message), Some(shortened(message))),
+                last => (last, Origin::of(message), None),
+            },
+        };
+        (self.last, self.origin) = (last, origin);
+        match (text, &mut self.extras) {
+            (None, None) => {}
+            (None, Some(extras)) => extras.last.clear(),
+            (Some(text), _) => self.extras_mut().last = text,
+        }
+    }
+
+    /// Answers what was handled, if the server goes on, and says what it waits for then.
+    pub(super) fn handled(&mut self, handled: Result<Handled, Crash>) -> Result<Option<Box<Then>>, End> {
+        let (next, answer) = match handled {
+            Ok(Handled { next, answer }) => (next, self.origin.zip(answer)),
+            Err(Crash { reason, .. }) => (Next::stop(reason), None),
+        };
+        if let Some(reason) = next.stop {
+            return Err(End { reason, answer });
+        }
+        self.answer(answer);
+        Ok(next.then)
+    }
+
     /// Sends the answer to what was handled.
     fn answer(&mut self, answer: Option<(Origin, Message)>) {
-        if self.debugging.is_on() {
+        if self.is_watched() {
             let state = shown(&*self.server);
             self.event(&Some(match &answer {
                 Some((origin, answer)) => Event::Sent {
@@ -334,11 +348,11 @@ impl Serving {
     fn event(&mut self, event: &Option<Event>) {
         if let Some(event) = event {
             let who = report::name_of_current().unwrap_or_else(|| me().to_string());
-            self.debugging.event(&who, event);
+            self.extras_mut().debugging.event(&who, event);
         }
     }
 
-    async fn terminate(mut self, end: End) -> ! {
+    pub(super) async fn terminate(mut self, end: End) -> ! {
         let server = &mut self.server;
         let reason = match guard(|| server.terminate(&end.reason)).await {
             Ok(()) => end.reason,
@@ -358,30 +372,20 @@ impl Serving {
     fn report(&self, reason: &ExitReason) {
         let mut details = Vec::new();
         let of_whom;
-        match &self.last {
-            Some(Last::Request {
-                handler,
-                from: Some(pid),
-            }) => {
-                of_whom = format!("Last message (from {pid})");
+        let told = self.extras.as_ref().map_or("", |extras| &extras.last);
+        match (self.last, self.origin) {
+            (Some(handler), Some(origin)) => {
+                of_whom = format!("Last message (from {})", origin.pid);
                 details.push((&*of_whom, without_paths(handler.name())));
             }
-            Some(Last::Request { handler, from: None }) => {
-                details.push(("Last message", without_paths(handler.name())));
-            }
-            Some(Last::Text(text)) => details.push(("Last message", text.clone())),
-            None => {}
+            (Some(handler), None) => details.push(("Last message", without_paths(handler.name()))),
+            (None, _) if !told.is_empty() => details.push(("Last message", told.to_owned())),
+            (None, _) => {}
         }
         details.push(("State", shown(&*self.server)));
-        details.extend(self.debugging.logged().into_iter().map(|event| ("Log", event)));
+        details.extend(self.logged().into_iter().map(|event| ("Log", event)));
         report::error(&format!("GenServer {} terminating", report::who()), reason, &details);
     }
-}
-
-/// What became of something that was to be done.
-enum Begun<'a> {
-    Callback(Handling<'a>),
-    Over(Next),
 }
 
 /// OTP's servers crash when they do not know a request. Here only a caller can be wrong about the type of a server, so
@@ -391,11 +395,6 @@ fn refuse(server: &dyn AnyServer, handler: &Handler, request: &Message) {
         Some(origin) => origin.reply(stranger(server, &handler.server_name())),
         None => unknown(request),
     }
-}
-
-enum Decoded {
-    Task(Task),
-    System(Origin, Ask),
 }
 
 /// What `Debug` says. If it panics, that is no reason to end.

@@ -4,7 +4,8 @@ use super::GenServer;
 use super::address::{Server, Via};
 use super::callbacks::{AnyInit, any_init};
 use super::error::StartError;
-use super::server::{Birth, Started, life};
+use super::life::{Birth, Life, Started};
+
 use super::system::Debugging;
 use crate::message::Message;
 use crate::name::Name;
@@ -244,7 +245,7 @@ async fn start_any(plan: Plan) -> Result<(Pid, Option<MonitorRef>), StartError> 
             hibernate_after: plan.hibernate_after,
             debugging: plan.debugging,
         };
-        task::run(pid, Box::pin(life(birth)));
+        task::run(pid, Box::pin(Life::of(birth)));
     };
     let error = match call::call_with(pid, timeout, begin).await.map(Message::downcast) {
         Ok(Ok(Started::Ok)) => return Ok((pid, watched)),
