@@ -237,7 +237,7 @@ fn register_any(key: AnyKey, pid: Pid) -> Result<(), RegisterError> {
     }
     let known = node().table.get(pid).and_then(|record| {
         record.update(pid, |state| {
-            let alive = state.exit.is_none();
+            let alive = !state.ends();
             if alive {
                 state.extras_mut().globals.push(key.clone());
             }

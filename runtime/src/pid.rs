@@ -59,6 +59,25 @@ impl Pid {
     }
 }
 
+/// A pid of the local node, without saying so.
+#[derive(Clone, Copy)]
+pub(crate) struct LocalPid {
+    number: u32,
+    serial: u32,
+}
+
+impl From<Pid> for LocalPid {
+    fn from(Pid { number, serial, .. }: Pid) -> LocalPid {
+        LocalPid { number, serial }
+    }
+}
+
+impl From<LocalPid> for Pid {
+    fn from(LocalPid { number, serial }: LocalPid) -> Pid {
+        Pid::local(number, serial)
+    }
+}
+
 impl From<&Pid> for Pid {
     fn from(pid: &Pid) -> Pid {
         *pid

@@ -45,6 +45,11 @@ impl Counters {
             numbers: AtomicU64::new(1),
         }
     }
+
+    /// When the node started, by the clock of the runtime that it started in.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
 }
 
 /// How many schedulers there are: the threads that run the caller's processes.

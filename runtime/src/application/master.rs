@@ -26,7 +26,7 @@ pub(super) fn propose() -> (Pid, &'static Record) {
     let (pid, record) = begin(Start::of::<Spec>());
     let mut state = record.lock();
     state.extras_mut().device = Some(Arc::new(Forward { leader }));
-    state.group_leader = pid;
+    state.set_group_leader(pid);
     drop(state);
     (pid, record)
 }
@@ -155,7 +155,7 @@ fn members() -> Vec<Pid> {
 
 /// The group leader of a process.
 pub(super) fn group_leader(pid: Pid) -> Option<Pid> {
-    node().table.get(pid)?.update(pid, |state| state.group_leader)
+    node().table.get(pid)?.update(pid, |state| state.group_leader())
 }
 
 /// Passes everything on.

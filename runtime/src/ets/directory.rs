@@ -229,7 +229,7 @@ fn adopt(to: Pid, table: &Arc<dyn AnyTable>) -> bool {
         return false;
     };
     let adopted = record.update(to, |state| {
-        if state.exit.is_some() {
+        if state.ends() {
             return false;
         }
         state.extras_mut().tables.insert(table.core().id, table.clone());

@@ -229,7 +229,7 @@ fn find_in_passing(pid: Pid) -> Result<Arc<dyn Device>, IoFailure> {
     let record = node().table.get(pid);
     let device = record.and_then(|record| {
         record.update(pid, |state| {
-            if state.exit.is_some() {
+            if state.ends() {
                 return Err(IoFailure::Terminated);
             }
             let device = state.extras().and_then(|extras| extras.device.clone());

@@ -146,7 +146,9 @@ impl Builder {
             if self.label.is_some() {
                 state.extras_mut().label = self.label;
             }
-            state.group_leader = self.group_leader.unwrap_or(state.group_leader);
+            if let Some(leader) = self.group_leader {
+                state.set_group_leader(leader);
+            }
         }
         task::run(pid, body);
         Ok(pid)

@@ -34,43 +34,45 @@ const VACANT: u32 = u32::MAX - 1;
 const GONE: u32 = u32::MAX - 2;
 
 /// Where a record keeps the future of its process.
-pub(super) struct BodyCell {
-    body: UnsafeCell<Option<Body>>,
-    /// The bytes of the future, or [`NO_BODY`].
-    size: AtomicU32,
-}
-
-/// The size of the future of a process that is polled by somebody else.
-const NO_BODY: u32 = u32::MAX;
+#[derive(Default)]
+pub(super) struct BodyCell(UnsafeCell<Option<Body>>);
 
 // SAFETY: only the carrier of the process looks at the body (invariant 2), and bodies are `Send`.
 unsafe impl Sync for BodyCell {}
 
-impl BodyCell {
-    pub(super) fn new() -> BodyCell {
-        BodyCell {
-            body: UnsafeCell::new(None),
-            size: AtomicU32::new(NO_BODY),
-        }
+/// The bytes of the future of a process, or [`NO_BODY`]. It stands beside the [`BodyCell`] so that none are lost between
+/// the two.
+pub(super) struct BodySize(AtomicU32);
+
+/// The size of the future of a process that is polled by somebody else.
+const NO_BODY: u32 = u32::MAX;
+
+impl BodySize {
+    pub(super) fn none() -> BodySize {
+        BodySize(AtomicU32::new(NO_BODY))
     }
 
-    /// The bytes of the future; `None` when the process has no task of its own.
-    pub(super) fn size(&self) -> Option<usize> {
-        let size = self.size.load(Ordering::Relaxed);
+    /// `None` when the process has no task of its own.
+    pub(super) fn get(&self) -> Option<usize> {
+        let size = self.0.load(Ordering::Relaxed);
         (size != NO_BODY).then_some(size as usize)
     }
 
     /// Says what the body is from now on.
-    pub(super) fn resize(&self, body: &Body) {
-        self.size.store(size_of_val(&**body) as u32, Ordering::Relaxed);
+    pub(super) fn set(&self, body: &Body) {
+        self.0.store(size_of_val(&**body) as u32, Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(NO_BODY, Ordering::Relaxed);
     }
 }
 
 /// Runs a process that has begun, whose future is `body`.
 pub(super) fn carry(record: &'static Record, body: Body) {
-    record.body.resize(&body);
+    record.body_size.set(&body);
     // SAFETY: no carrier knows of the process yet, so its body is nobody else's.
-    unsafe { *record.body.body.get() = Some(body) };
+    unsafe { *record.body.0.get() = Some(body) };
     let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
     // One of high priority is waited for before its first step: the carrier has to know of that.
     if record.priority() != Priority::High {
@@ -161,7 +163,7 @@ impl Future for Carrier {
 impl Carrier {
     fn step(&mut self, record: &'static Record, context: &mut Context<'_>) -> Poll<End> {
         // SAFETY: the carrier runs the process (invariant 2), and holds the reference for this step only.
-        match unsafe { &mut *record.body.body.get() } {
+        match unsafe { &mut *record.body.0.get() } {
             Some(body) => task::step(Current::of(record), body, context),
             None => Poll::Ready(End::of(ExitReason::Normal)),
         }
@@ -172,8 +174,8 @@ impl Carrier {
         let Some(record) = self.process.take() else { return };
         self.turn.leave();
         // SAFETY: the carrier runs the process (invariant 2), and no step holds a reference any more.
-        let body = unsafe { (*record.body.body.get()).take() };
-        record.body.size.store(NO_BODY, Ordering::Relaxed);
+        let body = unsafe { (*record.body.0.get()).take() };
+        record.body_size.clear();
         task::end(Current::of(record), body, end);
     }
 

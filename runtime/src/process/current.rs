@@ -125,6 +125,6 @@ pub(crate) fn expect(what: &str) -> Current {
 /// The group leader for what the caller starts or prints.
 pub(crate) fn group_leader() -> Pid {
     get()
-        .and_then(|current| current.record.update(current.pid, |state| state.group_leader))
+        .and_then(|current| current.record.update(current.pid, |state| state.group_leader()))
         .unwrap_or(node().user)
 }

@@ -58,7 +58,7 @@ where
 async fn asleep(next: Body, place: Place) -> Infallible {
     let process = current::expect("process::hibernate");
     assert!(
-        process.record.body.size().is_some(),
+        process.record.body_size.get().is_some(),
         "{} cannot hibernate: its future belongs to the program or the cell that runs it; spawn a process for that",
         process.pid
     );

@@ -64,6 +64,8 @@ pub(crate) struct Cursor {
     epoch: u32,
     /// Messages of this kind are passed over.
     pub(crate) passed: Option<KindId>,
+    /// For who looks: the mark of the message that was taken last, when it is traced.
+    pub(crate) stamp: u32,
 }
 
 impl Inbox {
@@ -147,7 +149,7 @@ impl Mailbox {
             *cursor = Cursor {
                 next: 0,
                 epoch: self.epoch,
-                passed: cursor.passed,
+                ..*cursor
             };
         }
         let skip = cursor.next.saturating_sub(self.first) as usize;

@@ -142,7 +142,7 @@ fn info_of(pid: Pid) -> Option<Info> {
     let running_for = node().watchdog.running(pid);
     let record = node().table.get(pid)?;
     let info = record.update(pid, |state| {
-        if state.exit.is_some() {
+        if state.ends() {
             return None;
         }
         let _showing = Showing::begin();
@@ -178,7 +178,7 @@ fn info_of(pid: Pid) -> Option<Info> {
                 .flat_map(|extras| &extras.dictionary)
                 .map(|(key, value)| (key.clone(), shown(value)))
                 .collect(),
-            group_leader: state.group_leader,
+            group_leader: state.group_leader(),
             parent: state.parent,
             ancestors: Vec::new(),
             initial_call: state.origin.path(),

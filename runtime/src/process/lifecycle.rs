@@ -174,7 +174,7 @@ pub fn exit(pid: impl Into<Pid>, reason: impl Into<ExitReason>) {
 pub fn is_alive(pid: impl Into<Pid>) -> bool {
     let pid = pid.into();
     let record = node().table.get(pid);
-    record.and_then(|record| record.update(pid, |state| state.exit.is_none())) == Some(true)
+    record.and_then(|record| record.update(pid, |state| !state.ends())) == Some(true)
 }
 
 /// Gives a process a name, by which it can be found and sent to.
@@ -204,7 +204,7 @@ pub fn register(pid: impl Into<Pid>, name: impl Into<Name>) -> Result<(), Regist
 pub(super) fn register_name(pid: Pid, name: Name) -> Result<(), RegisterError> {
     let registered = node().table.get(pid).and_then(|record| {
         record.update(pid, |state| {
-            if state.exit.is_some() {
+            if state.ends() {
                 return Err(RegisterError::NoProc(pid));
             }
             if let Some(name) = state.name() {

@@ -49,6 +49,7 @@ mod builder;
 pub(crate) mod call;
 pub(crate) mod carrier;
 pub(crate) mod current;
+mod deadline;
 mod dictionary;
 pub(crate) mod few;
 mod flag;

@@ -9,7 +9,7 @@
 //! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
 
 use super::backtrace::Asked;
-use super::carrier::BodyCell;
+use super::carrier::{BodyCell, BodySize};
 use super::current;
 use super::few::Few;
 use super::inbox::Inbox;
@@ -23,7 +23,7 @@ use crate::io::Device;
 use crate::message::{About, Message};
 use crate::name::Name;
 use crate::node::node;
-use crate::pid::{Pid, Ref};
+use crate::pid::{LocalPid, Pid, Ref};
 use crate::process::{Down, Exit};
 use crate::reason::quietly;
 use crate::registry::AnyTables;
@@ -52,6 +52,7 @@ pub(crate) struct Record {
     waker: KeptWaker,
     /// What the process runs, if it has a task of its own.
     pub(super) body: BodyCell,
+    pub(super) body_size: BodySize,
     state: Mutex<State>,
 }
 
@@ -62,12 +63,12 @@ pub(crate) struct State {
     pub(crate) inbox: Inbox,
     pub(crate) trap_exit: bool,
     /// Why the process must end, as soon as its task notices.
-    pub(crate) exit: Option<ExitReason>,
+    exit: Option<Box<ExitReason>>,
     pub(crate) parent: Option<Pid>,
     pub(crate) origin: Origin,
     /// Where the process waits: the last `receive!`, call or sleep that did since it was last polled.
     pub(crate) waits_at: Option<Place>,
-    pub(crate) group_leader: Pid,
+    group_leader: LocalPid,
     /// How many messages it received and how often it was polled: a measure of its work.
     pub(crate) reductions: u64,
     /// The timer that wakes the process for its nearest deadline.
@@ -209,7 +210,7 @@ impl State {
             parent: None,
             origin: Origin::of::<()>(),
             waits_at: None,
-            group_leader: Pid::local(0, 0),
+            group_leader: Pid::local(0, 0).into(),
             reductions: 0,
             alarm: None,
             has_timers: false,
@@ -345,7 +346,7 @@ impl State {
                 self.relations_mut().watchers.remove(&monitor);
             }
             Signal::Down { monitor, pid, reason } => self.down(monitor, pid, reason),
-            Signal::GroupLeader { leader } => self.group_leader = leader,
+            Signal::GroupLeader { leader } => self.set_group_leader(leader),
         }
     }
 
@@ -368,12 +369,30 @@ impl State {
     }
 
     fn end(&mut self, reason: ExitReason) {
-        self.exit.get_or_insert(reason);
+        self.exit.get_or_insert_with(|| Box::new(reason));
     }
 
     /// Whether the process is about to end: what arrived behind the exit signal is not received any more.
     pub(crate) fn ends(&self) -> bool {
         self.exit.is_some()
+    }
+
+    /// Why the process is about to end.
+    pub(crate) fn exit(&self) -> Option<&ExitReason> {
+        self.exit.as_deref()
+    }
+
+    /// Takes the reason for which the process ends now.
+    pub(crate) fn take_exit(&mut self) -> Option<ExitReason> {
+        self.exit.take().map(|reason| *reason)
+    }
+
+    pub(crate) fn group_leader(&self) -> Pid {
+        self.group_leader.into()
+    }
+
+    pub(crate) fn set_group_leader(&mut self, leader: Pid) {
+        self.group_leader = leader.into();
     }
 
     fn down(&mut self, monitor: Ref, pid: Pid, reason: ExitReason) {
@@ -440,7 +459,8 @@ impl Record {
             ends: AtomicBool::new(false),
             queue: Queue::closed(),
             waker: KeptWaker::new(),
-            body: BodyCell::new(),
+            body: BodyCell::default(),
+            body_size: BodySize::none(),
             state: Mutex::new(State::free()),
         }
     }
@@ -468,7 +488,7 @@ impl Record {
         let mut state = self.state.lock();
         state.alive = true;
         state.parent = parent;
-        state.group_leader = group_leader;
+        state.set_group_leader(group_leader);
         state.origin = origin;
         self.ends.store(false, Ordering::Relaxed);
         self.queue.open();
@@ -482,7 +502,7 @@ impl Record {
 
     /// How many bytes the process takes.
     pub(crate) fn memory(&self, state: &State) -> usize {
-        size_of::<Record>() + self.body.size().unwrap_or(0) + state.memory()
+        size_of::<Record>() + self.body_size.get().unwrap_or(0) + state.memory()
     }
 
     /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.
@@ -575,7 +595,7 @@ impl Record {
             }
         }
         if news {
-            self.ends.store(state.exit.is_some(), Ordering::Relaxed);
+            self.ends.store(state.ends(), Ordering::Relaxed);
             state.wake_waiting();
         }
         strays
@@ -824,3 +844,14 @@ fn send_under(to: Pid, alias: Ref, ends_monitor: bool, mut message: Message) {
 
 #[cfg(all(test, crabtree_loom))]
 mod model;
+
+#[cfg(all(test, not(crabtree_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_takes_little_room() {
+        let words = size_of::<Record>() / size_of::<usize>();
+        assert!(words <= 21, "{words} words");
+    }
+}

@@ -44,7 +44,7 @@ fn look() {
     // The lock may be held further up on this thread, by somebody who shows a value of this process.
     let exit = process.record.try_update(process.pid, |state| {
         state.reductions += u64::from(passed);
-        state.exit.clone()
+        state.exit().cloned()
     });
     if let Some(Some(reason)) = exit
         && !std::thread::panicking()

@@ -75,7 +75,7 @@ pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
     let group_leader = parent.and_then(|parent| {
         let relate = |state: &mut State| {
             start.enter_child(state, pid);
-            state.group_leader
+            state.group_leader()
         };
         parent.record.update(parent.pid, relate)
     });
@@ -174,7 +174,7 @@ pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>)
 
 /// Goes on as another future: the one until now is dropped.
 fn become_next(process: Current, body: &mut Body, next: Body, context: &Context<'_>) -> Poll<End> {
-    process.record.body.resize(&next);
+    process.record.body_size.set(&next);
     let before = std::mem::replace(body, next);
     let _entered = enter(How::Task, process.pid, process.record, context.waker());
     context.waker().wake_by_ref();
@@ -243,7 +243,7 @@ pub(super) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Result<Aske
     let ended = record.update(pid, |state| {
         state.reductions += 1;
         state.waits_at = None;
-        match state.exit.take() {
+        match state.take_exit() {
             Some(reason) => Err(reason),
             None => Ok(state.asked_where()),
         }

@@ -208,7 +208,7 @@ fn tell(number: Step, time: Duration) {
     // The process may hold its lock itself, when it shows a value.
     let seen = record.try_update(pid, |state| {
         let label = || state.extras()?.label.as_ref();
-        (state.name().or_else(label).cloned(), state.group_leader)
+        (state.name().or_else(label).cloned(), state.group_leader())
     });
     let (name, leader) = seen.unwrap_or((None, node().user));
     let text = format!(

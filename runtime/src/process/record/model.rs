@@ -92,7 +92,7 @@ fn code_that_loops_sees_a_kill() {
         let onlooker = record.clone();
         thread::spawn(move || onlooker.update(ME, |_| ()));
         loop {
-            if record.has_news() && record.try_update(ME, |state| state.exit.is_some()) == Some(true) {
+            if record.has_news() && record.try_update(ME, |state| state.ends()) == Some(true) {
                 break;
             }
             thread::yield_now();
@@ -124,7 +124,7 @@ fn who_looks_at_a_process_that_ends_sees_it_whole_or_not_at_all() {
     loom::model(|| {
         let record = alive();
         let onlooker = record.clone();
-        let seen = thread::spawn(move || onlooker.update(ME, |state| (state.alive, state.exit.clone())));
+        let seen = thread::spawn(move || onlooker.update(ME, |state| (state.alive, state.exit().cloned())));
         record.wind_up(ME, ExitReason::Normal);
         drop(record.begin(None, ME, Origin::of::<()>()));
         let seen = seen.join().unwrap();
