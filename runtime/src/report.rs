@@ -30,8 +30,8 @@ pub(crate) fn exited(reason: &ExitReason) {
 fn task(reason: &ExitReason) -> bool {
     let Some(process) = current::get() else { return false };
     let found = process.record.update(process.pid, |state| {
-        let callers = state.extras()?.callers.as_ref()?;
-        Some((callers.first().copied(), state.origin))
+        let starter = state.callers()?.first().copied();
+        Some((starter, state.origin))
     });
     let Some((starter, origin)) = found.flatten() else {
         return false;

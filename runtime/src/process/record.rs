@@ -102,6 +102,8 @@ pub(crate) struct Relations {
     pub(crate) calls: Few<Ref, Answer>,
     /// Parts of the process that wait for a message with wakers of their own, as within `join_all`.
     pub(crate) waiting: Vec<Waker>,
+    /// Set when the process is a task: on whose behalf it runs, the one who started it first.
+    pub(crate) callers: Option<Box<[Pid]>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,8 +147,6 @@ pub(crate) struct Extras {
     pub(crate) device: Option<Arc<dyn Device>>,
     /// Set when the process is a supervisor: what can be seen of it from outside.
     pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
-    /// Set when the process is a task: on whose behalf it runs, the one who started it first.
-    pub(crate) callers: Option<Box<[Pid]>>,
     /// Set when the process is the supervisor of a registry.
     pub(crate) registry: Option<Arc<dyn AnyTables>>,
     /// The tables that the process owns.
@@ -177,6 +177,7 @@ impl Relations {
             && self.watchers.is_empty()
             && self.calls.is_empty()
             && self.waiting.is_empty()
+            && self.callers.is_none()
     }
 }
 
@@ -190,12 +191,11 @@ impl Extras {
             device,
             asked_where,
             supervisor,
-            callers,
             registry,
             tables,
         } = self;
         let nothing = name.is_none() && globals.is_empty() && label.is_none() && dictionary.is_empty();
-        let nobody = asked_where.is_empty() && supervisor.is_none() && callers.is_none();
+        let nobody = asked_where.is_empty() && supervisor.is_none();
         nothing && nobody && device.is_none() && registry.is_none() && tables.is_empty()
     }
 }
@@ -233,6 +233,11 @@ impl State {
 
     pub(crate) fn extras_mut(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
+    }
+
+    /// On whose behalf the process runs, if it is a task.
+    pub(crate) fn callers(&self) -> Option<&[Pid]> {
+        self.relations()?.callers.as_deref()
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {

@@ -56,8 +56,21 @@ impl Start {
 
 /// Begins a process that runs `body`. It is in the table, linked and watched before its first step.
 pub(crate) fn start(body: Body, start: Start) -> Pid {
-    let (pid, _) = begin(start);
-    run(pid, body);
+    let (pid, record) = begin(start);
+    carrier::carry(record, body);
+    pid
+}
+
+/// Like [`start`], with what else is to be done with the states of the process that begins it, if there is one, and of the
+/// new process, which gets what the former gave.
+pub(crate) fn start_with<T: Default>(
+    start: Start,
+    body: Body,
+    with_parent: impl FnOnce(Pid, &mut State) -> T,
+    with_child: impl FnOnce(&mut State, T),
+) -> Pid {
+    let (pid, record) = begin_with(start, with_parent, with_child);
+    carrier::carry(record, body);
     pid
 }
 
@@ -69,19 +82,29 @@ pub(crate) fn run(pid: Pid, body: Body) {
 
 /// Makes a living process without anything that runs it.
 pub(crate) fn begin(start: Start) -> (Pid, &'static Record) {
+    begin_with(start, |_, _| (), |_, ()| ())
+}
+
+fn begin_with<T: Default>(
+    start: Start,
+    with_parent: impl FnOnce(Pid, &mut State) -> T,
+    with_child: impl FnOnce(&mut State, T),
+) -> (Pid, &'static Record) {
     let (pid, record) = node().table.acquire();
     let parent = current::get();
     record.set_priority(start.priority);
-    let group_leader = parent.and_then(|parent| {
+    let inherited = parent.and_then(|parent| {
         let relate = |state: &mut State| {
             start.enter_child(state, pid);
-            state.group_leader()
+            (state.group_leader(), with_parent(parent.pid, state))
         };
         parent.record.update(parent.pid, relate)
     });
     let parent = parent.map(|parent| parent.pid);
+    let (group_leader, given) = inherited.unzip();
     let mut state = record.begin(parent, group_leader.unwrap_or(node().user), start.origin);
     parent.inspect(|parent| start.enter_parent(&mut state, *parent));
+    with_child(&mut state, given.unwrap_or_default());
     drop(state);
     if trace::is_on() {
         trace::spawned(parent, pid, start.origin.compiled_path());

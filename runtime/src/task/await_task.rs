@@ -2,7 +2,7 @@
 
 use super::error::{TaskError, TaskFailure};
 use super::handle::{AnyTask, Task};
-use super::words::{Enough, Tag, Word, forget, gather, is_watched};
+use super::words::{Enough, Tag, Word, forget, gather};
 use crate::message::{Message, Term};
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -109,9 +109,8 @@ async fn await_all(
         count: tasks.len(),
         any_down: true,
     };
-    let handled: Vec<bool> = tasks.iter().map(|task| !is_watched(task.monitor)).collect();
-    let words = gather(tag, tasks, timeout, enough).await;
-    if let Some((task, Word::Down(reason))) = tasks.iter().zip(&words).find_map(|(task, word)| match word {
+    let heard = gather(tag, tasks, timeout, enough).await;
+    if let Some((task, Word::Down(reason))) = tasks.iter().zip(&heard).find_map(|(task, heard)| match &heard.word {
         Some(word @ Word::Down(_)) => Some((task, word)),
         _ => None,
     }) {
@@ -121,23 +120,23 @@ async fn await_all(
     }
     let mut replies = Vec::with_capacity(tasks.len());
     let mut late = None;
-    for ((task, word), handled) in tasks.iter().zip(words).zip(handled) {
-        match word {
+    for (task, heard) in tasks.iter().zip(heard) {
+        match heard.word {
             Some(Word::Reply(message)) => replies.push(message),
             _ => {
-                late.get_or_insert((*task, handled));
+                late.get_or_insert((*task, heard.watched));
             }
         }
     }
-    let Some((task, handled)) = late else {
+    let Some((task, was_watched)) = late else {
         return Ok(replies);
     };
     tasks.iter().for_each(|task| forget(task.monitor));
     Err(task.error(
         function,
-        match handled {
-            true => TaskFailure::Handled,
-            false => TaskFailure::Timeout(timeout.unwrap_or_default()),
+        match was_watched {
+            true => TaskFailure::Timeout(timeout.unwrap_or_default()),
+            false => TaskFailure::Handled,
         },
     ))
 }

@@ -2,6 +2,8 @@
 
 use crate::pid::Pid;
 use crate::process::current;
+use crate::process::record::State;
+use std::iter;
 
 /// How many callers are remembered: what a task that starts its own successor knows must not grow.
 const MOST: usize = 32;
@@ -11,10 +13,16 @@ pub(super) fn of_next() -> Box<[Pid]> {
     let Some(starter) = current::get() else {
         return Box::default();
     };
-    let state = starter.record.lock();
-    let above = state.extras().and_then(|extras| extras.callers.as_deref());
-    let above = above.into_iter().flatten().copied();
-    std::iter::once(starter.pid).chain(above).take(MOST).collect()
+    after(starter.pid, &mut starter.record.lock())
+}
+
+/// The callers of a task that `starter`, whose state that is, is about to start.
+pub(super) fn after(starter: Pid, state: &mut State) -> Box<[Pid]> {
+    match state.callers().unwrap_or_default() {
+        // Most callers are no tasks.
+        [] => Box::new([starter]),
+        above => iter::once(starter).chain(above.iter().copied()).take(MOST).collect(),
+    }
 }
 
 /// On whose behalf a task runs: the process that started it; if that is a task itself, the process that started that
@@ -43,7 +51,5 @@ pub(super) fn of_next() -> Box<[Pid]> {
 #[track_caller]
 pub fn callers() -> Vec<Pid> {
     let process = current::expect("task::callers");
-    let state = process.record.lock();
-    let callers = state.extras().and_then(|extras| extras.callers.as_deref());
-    callers.unwrap_or_default().to_vec()
+    process.record.lock().callers().unwrap_or_default().to_vec()
 }

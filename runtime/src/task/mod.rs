@@ -61,6 +61,7 @@
 
 mod async_stream;
 mod await_task;
+mod begin;
 mod callers;
 mod error;
 mod handle;
@@ -88,7 +89,6 @@ pub use handle::Task;
 pub use shutdown::{ShuttingDown, ignore, shutdown};
 use std::future::Future;
 use std::time::Duration;
-use unstarted::Unstarted;
 pub use yield_task::{OnYieldTimeout, Yield, YieldMany, yield_, yield_many};
 
 /// How long an await, a yield or a shutdown waits unless it says otherwise, as in Elixir.
@@ -124,8 +124,12 @@ where
 {
     let owner = current::expect("task::async_").pid;
     let (monitor, body) = answering(future);
-    let start = Start::of::<F>();
-    let pid = Unstarted::by_caller(start, body).run_owned(monitor, true);
+    let start = Start {
+        link: true,
+        monitor: Some(monitor.0),
+        ..Start::of::<F>()
+    };
+    let pid = begin::begin_owned(start, body, monitor);
     Task::new(Some(pid), monitor, owner, start.origin)
 }
 
@@ -142,16 +146,13 @@ where
 
 fn answer(monitor: MonitorRef, result: Message) {
     let task = current::expect("a task");
-    let state = task.record.lock();
-    let owner = state
-        .extras()
-        .and_then(|extras| extras.callers.as_ref()?.first().copied());
-    drop(state);
-    send_to_alias(
-        owner.expect("a task that answers was started by a process"),
-        monitor.0,
-        result,
-    );
+    let owner = task
+        .record
+        .lock()
+        .callers()
+        .and_then(|callers| callers.first().copied());
+    let owner = owner.expect("a task that answers was started by a process");
+    send_to_alias(owner, monitor.0, result);
 }
 
 /// A task that is done already, with that result. No process is started.
@@ -196,7 +197,7 @@ pub fn start<F>(future: F) -> Pid
 where
     F: Future + Send + 'static,
 {
-    Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run_alone()
+    begin::begin(Start::of::<F>(), Box::pin(future))
 }
 
 /// Starts a task that nobody awaits, linked to the caller. [`child_spec`] is the same for a supervisor.
@@ -219,7 +220,11 @@ where
     F: Future + Send + 'static,
 {
     current::expect("task::start_link");
-    Unstarted::by_caller(Start::of::<F>(), Box::pin(future)).run(None, true)
+    let start = Start {
+        link: true,
+        ..Start::of::<F>()
+    };
+    begin::begin(start, Box::pin(future))
 }
 
 /// The specification of a task, for a supervisor. It is not restarted, unless
@@ -243,9 +248,12 @@ where
     F: Fn() -> R + Send + Sync + 'static,
     R: Future + Send + 'static,
 {
-    let start = Start::of::<R>();
+    let start = Start {
+        link: true,
+        ..Start::of::<R>()
+    };
     let child = ChildSpec::new(id, move || {
-        let pid = Unstarted::by_caller(start, Box::pin(work())).run(None, true);
+        let pid = begin::begin(start, Box::pin(work()));
         std::future::ready(Ok(pid))
     });
     child.restart(Restart::Temporary)

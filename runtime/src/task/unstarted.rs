@@ -1,12 +1,13 @@
 //! A task before its first step: a process that nothing runs yet, so that its supervisor and its owner can be put in
 //! relation to it without missing anything.
 
+use super::begin::{enter_callers, own};
 use super::callers;
 use crate::destination::{Target, resolve};
 use crate::gen_server::{CallError, CallFailure};
 use crate::node::node;
 use crate::pid::{MonitorRef, Pid};
-use crate::process::record::{Answer, Ends, Record};
+use crate::process::record::Record;
 use crate::process::task::{self, Body, Start};
 use crate::process::{self, current};
 use crate::supervisor::{ChildError, ChildSpec, Restart, Shutdown};
@@ -25,7 +26,7 @@ impl Unstarted {
     /// Begins the process of a task. What `start` says of relations is left for later.
     pub(super) fn new(callers: Box<[Pid]>, start: Start, body: Body) -> Unstarted {
         let (pid, record) = task::begin(start);
-        record.lock().extras_mut().callers = Some(callers);
+        enter_callers(&mut record.lock(), callers);
         Unstarted {
             pid,
             record,
@@ -59,13 +60,7 @@ impl Unstarted {
     /// Runs it as a task of the calling process, which hears what the task says under that reference.
     pub(super) fn run_owned(self, monitor: MonitorRef, link: bool) -> Pid {
         let owner = current::expect("a task");
-        let mut state = owner.record.lock();
-        let ends = Ends {
-            with_monitor: true,
-            with_reply: false,
-        };
-        state.relations_mut().calls.insert(monitor.0, Answer::Alias(ends));
-        drop(state);
+        own(&mut owner.record.lock(), monitor.0);
         self.run(Some(monitor), link)
     }
 

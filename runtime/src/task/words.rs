@@ -6,11 +6,11 @@ use super::handle::AnyTask;
 use crate::ExitReason;
 use crate::message::Message;
 use crate::pid::MonitorRef;
+use crate::process::few::Few;
 use crate::process::record::{Answer, send_signal};
 use crate::process::scan::Scan;
 use crate::process::signal::Signal;
 use crate::process::{Down, current};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// The reference in a message, if it is the result of a task of the type in question.
@@ -31,30 +31,30 @@ pub(super) struct Enough {
     pub(super) any_down: bool,
 }
 
-/// A task whose word did not come yet.
-struct Missing {
-    place: usize,
-    watched: bool,
+/// What was heard of a task.
+pub(super) struct Heard {
+    pub(super) word: Option<Word>,
+    /// Whether the task was still watched when the gathering began.
+    pub(super) watched: bool,
 }
 
 /// The first word of each task, as far as they come within the time.
 ///
 /// # Cancel safety
 /// Words that came are lost when it is dropped: those of one task never, for then it is done.
-pub(super) async fn gather(
-    tag: Tag,
-    tasks: &[AnyTask],
-    timeout: Option<Duration>,
-    enough: Enough,
-) -> Vec<Option<Word>> {
-    let mut words: Vec<Option<Word>> = tasks.iter().map(|_| None).collect();
-    let mut missing: HashMap<MonitorRef, Missing> = HashMap::new();
+pub(super) async fn gather(tag: Tag, tasks: &[AnyTask], timeout: Option<Duration>, enough: Enough) -> Vec<Heard> {
+    let unheard = |task: &AnyTask| Heard {
+        word: None,
+        watched: is_watched(task.monitor),
+    };
+    let mut heard: Vec<Heard> = tasks.iter().map(unheard).collect();
+    // The places of those whose word did not come yet.
+    let mut missing: Few<MonitorRef, usize> = Few::default();
     for (place, task) in tasks.iter().enumerate() {
-        let watched = is_watched(task.monitor);
-        missing.insert(task.monitor, Missing { place, watched });
+        missing.insert(task.monitor, place);
     }
     // What a task that is not watched any more had to say is here, or was taken: there is nothing to wait for.
-    let mut watched = missing.values().filter(|missing| missing.watched).count();
+    let mut watched = missing.values().filter(|place| heard[**place].watched).count();
     let at_once = Some(Duration::ZERO);
     let mut scan = Scan::new(if watched > 0 { timeout } else { at_once });
     let mut count = 0;
@@ -67,27 +67,28 @@ pub(super) async fn gather(
                 continue;
             }
         };
-        let Some(found) = missing.remove(&monitor) else {
+        let Some(place) = missing.remove(&monitor) else {
             continue;
         };
+        let found = &mut heard[place];
         let is_down = matches!(word, Word::Down(_));
-        words[found.place] = Some(word);
+        found.word = Some(word);
         count += 1;
         if is_down && enough.any_down {
             break;
         }
         watched -= usize::from(found.watched);
-        if found.watched && watched == 0 {
+        if found.watched && watched == 0 && !missing.is_empty() {
             scan = Scan::new(at_once);
         }
     }
     drop(scan);
-    for (task, word) in tasks.iter().zip(&words) {
-        if word.is_some() {
+    for (task, heard) in tasks.iter().zip(&heard) {
+        if heard.word.is_some() {
             forget(task.monitor);
         }
     }
-    words
+    heard
 }
 
 /// A message as the word of a wanted task.

@@ -194,11 +194,12 @@ impl Plan {
             count: self.limit,
             any_down: false,
         };
-        let words = gather(tag, tasks, self.timeout, enough).await;
-        let in_time = words.iter().flatten().count() >= self.limit.min(tasks.len());
+        let heard = gather(tag, tasks, self.timeout, enough).await;
+        let words = heard.iter().filter(|heard| heard.word.is_some()).count();
+        let in_time = words >= self.limit.min(tasks.len());
         let mut results = Vec::with_capacity(tasks.len());
-        for (task, word) in tasks.iter().zip(words) {
-            results.push(match word {
+        for (task, heard) in tasks.iter().zip(heard) {
+            results.push(match heard.word {
                 Some(word) => Some(task.result(self.function, word)),
                 None if in_time => None,
                 None => match self.on_timeout {

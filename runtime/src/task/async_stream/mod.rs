@@ -8,6 +8,7 @@ mod monitor;
 use super::callers;
 use super::error::{TaskError, TaskFailure};
 use crate::message::Term;
+use crate::pid::InOrder;
 use crate::process::current;
 use crate::process::task::{Body, Start};
 use crate::supervisor::Shutdown;
@@ -408,7 +409,7 @@ struct Running<T> {
     /// In ordered streams, the number of the item whose result is next.
     due: u64,
     /// Outcomes that did not come out yet; `None` while the task is at work.
-    results: HashMap<u64, Option<Result<T, Ended>>>,
+    results: HashMap<u64, Option<Result<T, Ended>>, InOrder>,
     /// The numbers of items that are done, in the order in which they were.
     finished: std::collections::VecDeque<u64>,
     /// The number of the first item that the supervisor did not take.
@@ -437,7 +438,7 @@ impl<T: Term> Running<T> {
             spawned: 0,
             busy: 0,
             due: 0,
-            results: HashMap::new(),
+            results: HashMap::default(),
             finished: std::collections::VecDeque::new(),
             refused: None,
         }

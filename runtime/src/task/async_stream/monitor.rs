@@ -3,10 +3,12 @@
 use crate::destination::Target;
 use crate::message::Message;
 use crate::node::node;
+use crate::pid::Mixing;
 use crate::process::scan::Scan;
 use crate::process::task::{Body, Start};
 use crate::process::{self, Down, Exit, Flag};
 use crate::supervisor::{ChildError, Shutdown};
+use crate::task::begin::begin_for;
 use crate::task::unstarted::Unstarted;
 use crate::{ExitReason, MonitorRef, Pid, exit};
 use std::collections::{HashMap, VecDeque};
@@ -73,7 +75,7 @@ pub(super) async fn monitor(
         place,
         report,
         timeout,
-        tasks: HashMap::new(),
+        tasks: HashMap::default(),
         deadlines: VecDeque::new(),
     };
     let reason = loop {
@@ -102,7 +104,7 @@ struct Monitor {
     report: Arc<dyn Report>,
     timeout: Option<Duration>,
     /// The tasks at work, and the numbers of their items.
-    tasks: HashMap<Pid, u64>,
+    tasks: HashMap<Pid, u64, Mixing>,
     /// When a task has taken too long; the earliest first, for all have the same time.
     deadlines: VecDeque<(Instant, Pid)>,
 }
@@ -146,10 +148,17 @@ impl Monitor {
     }
 
     async fn run(&mut self, Run { number, body }: Run) {
-        let task = Unstarted::new(self.callers.clone(), self.start, body);
+        let callers = self.callers.clone();
         let pid = match &self.place {
-            None => task.run(None, true),
+            None => {
+                let start = Start {
+                    link: true,
+                    ..self.start
+                };
+                begin_for(callers, start, body)
+            }
             Some(place) => {
+                let task = Unstarted::new(callers, self.start, body);
                 let task = match task.enter(&place.supervisor, place.shutdown, place.function).await {
                     Ok(task) => task,
                     Err(error) => return self.report.ended(number, Ended::Refused(error)),
@@ -169,11 +178,16 @@ impl Monitor {
         self.place.as_ref().is_none_or(|place| place.link)
     }
 
-    fn ended(&mut self, pid: Pid, reason: ExitReason) {
-        let Some(number) = self.tasks.remove(&pid) else { return };
+    /// Whether the consumer traps exits.
+    fn is_survived(&self) -> bool {
         let consumer = node().table.get(self.consumer);
         let traps = consumer.and_then(|record| record.update(self.consumer, |state| state.trap_exit));
-        if self.is_linked() && !reason.is_normal() && traps != Some(true) {
+        traps == Some(true)
+    }
+
+    fn ended(&mut self, pid: Pid, reason: ExitReason) {
+        let Some(number) = self.tasks.remove(&pid) else { return };
+        if self.is_linked() && !reason.is_normal() && !self.is_survived() {
             // As if it were linked to the task itself.
             process::exit(self.consumer, reason.clone());
         }
