@@ -52,14 +52,16 @@ impl<K: Ord, V> Few<K, V> {
 
     /// Returns what was there.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        if let Some(before) = self.get_mut(&key) {
-            return Some(std::mem::replace(before, value));
+        match (&mut self.one, &mut self.others) {
+            (Some((one, before)), _) if *one == key => Some(std::mem::replace(before, value)),
+            // It may be there already, so this is where it goes even if there is no other one.
+            (_, Some(others)) => others.insert(key, value),
+            (None, None) => {
+                self.one = Some((key, value));
+                None
+            }
+            (Some(_), None) => self.others.insert(Box::default()).insert(key, value),
         }
-        match self.one {
-            None => self.one = Some((key, value)),
-            Some(_) => drop(self.others.get_or_insert_default().insert(key, value)),
-        }
-        None
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {

@@ -5,7 +5,7 @@ use super::snapshot::{ChildEnd, ChildStatus};
 use super::strategy::{Intensity, Restart, Strategy};
 use crate::name::Name;
 use crate::node::node;
-use crate::pid::Pid;
+use crate::pid::{Mixing, Pid};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -128,7 +128,7 @@ impl Kept {
 pub(super) struct Children {
     list: BTreeMap<Place, Kept>,
     ids: HashMap<Name, Place>,
-    pids: HashMap<Pid, Place>,
+    pids: HashMap<Pid, Place, Mixing>,
     next: Place,
     /// How often anything of this was changed.
     pub(super) changes: u64,

@@ -2,7 +2,7 @@
 
 use super::strategy::Shutdown;
 use crate::ExitReason;
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{InOrder, MonitorRef, Pid};
 use crate::process::{self, Down, scan::Scan};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Stopper {
     /// Tells children to end, and waits until they are gone. Calls `late` for each that had to be killed.
     pub(super) async fn stop_at_once(&mut self, children: Vec<(Pid, Shutdown)>, mut late: impl FnMut(Pid, Duration)) {
         let now = Instant::now();
-        let mut left: HashMap<MonitorRef, Pid> = HashMap::new();
+        let mut left: HashMap<MonitorRef, Pid, InOrder> = HashMap::default();
         let mut deadlines: Vec<(Duration, MonitorRef)> = Vec::new();
         for (pid, shutdown) in children {
             let watched = tell(pid, shutdown);
