@@ -1,38 +1,5 @@
-//! Crabtree: a Jupyter kernel for Rust processes, and what belongs to it at the command line.
-//!
-//! # Layout
-//!
-//! - [`cli`]: the commands and their options.
-//! - [`jupyter`]: the kernel as front ends see it: sockets, messages, the queue of cells.
-//! - [`eval`]: what runs the cells.
-//! - [`run`]: a client of the kernel: executes notebooks, writes them and HTML pages.
-//! - [`compare`]: whether a notebook still shows what it showed.
-//! - [`import`]: notebooks of Livebook become notebooks for Jupyter.
-//! - [`cache`], [`install`], [`doctor`]: what is built ahead of time, where the kernel is
-//!   registered, and whether all is well.
-//! - [`hex`]: bytes as digits.
+//! The program `crabtree`; all of it is in the library beside.
 
-mod cache;
-mod cli;
-mod compare;
-mod doctor;
-mod eval;
-mod hex;
-mod import;
-mod install;
-mod jupyter;
-mod run;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    // The evaluator starts this executable again as the host of a session's cells.
-    eval::host_hook();
-    match cli::execute() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("crabtree: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> std::process::ExitCode {
+    crabtree_kernel::main()
 }

@@ -2,29 +2,10 @@
 //!
 //! The tests share one prepared cache, that of the user unless `CRABTREE_CACHE_DIR` says otherwise.
 
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "the kernel is a program; a test uses a part of it"
-)]
-#[path = "../src/cache/mod.rs"]
-mod cache;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "the kernel is a program; a test uses a part of it"
-)]
-#[path = "../src/eval/mod.rs"]
-mod eval;
-#[path = "../src/hex.rs"]
-mod hex;
-
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use eval::{CellError, CellId, Engine, EngineOptions, Event, Outcome, StreamName};
+use crabtree_kernel::engine::{CellError, CellId, Engine, EngineOptions, Event, Outcome, StreamName, Toolchain, root};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A session under test.
@@ -360,8 +341,8 @@ async fn a_session_compiles_no_dependency() {
         "{}",
         error.evalue
     );
-    let target = cache::Toolchain::find().unwrap().target;
-    let sessions = cache::root().unwrap().join("sessions");
+    let target = Toolchain::find().unwrap().target;
+    let sessions = root().unwrap().join("sessions");
     let mut libraries = 0;
     for session in std::fs::read_dir(sessions).unwrap().flatten() {
         let deps = session.path().join("ctx/target").join(&target).join("debug/deps");

@@ -47,7 +47,7 @@ pub(crate) use build::Progress;
 pub(crate) use library::{Difference, Features};
 pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;
-pub(crate) use toolchain::Toolchain;
+pub use toolchain::Toolchain;
 pub(crate) use whole::write_whole;
 
 /// The environment variable that moves the cache.
@@ -277,7 +277,7 @@ pub(crate) fn is_warm(toolchain: &Toolchain) -> Result<bool> {
 }
 
 /// Where the cache is.
-pub(crate) fn root() -> Result<PathBuf> {
+pub fn root() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os(CACHE_ENV).filter(|dir| !dir.is_empty()) {
         return std::path::absolute(&dir).with_context(|| format!("{CACHE_ENV} is not a path"));
     }

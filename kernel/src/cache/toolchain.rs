@@ -15,7 +15,7 @@ use super::write_whole;
 
 /// The tools as evcxr finds them, by the same rules: what is built ahead must be what evcxr would build.
 #[derive(Clone, Debug)]
-pub(crate) struct Toolchain {
+pub struct Toolchain {
     /// The cargo binary.
     pub(crate) cargo: PathBuf,
     /// The rustc binary, not rustup's proxy where that can be told.
@@ -23,7 +23,7 @@ pub(crate) struct Toolchain {
     /// What `rustc -vV` says.
     pub(crate) version: String,
     /// The host's target, as `x86_64-unknown-linux-gnu`.
-    pub(crate) target: String,
+    pub target: String,
     /// Where the toolchain is.
     pub(crate) sysroot: PathBuf,
     /// Where the standard library is as a shared library.
@@ -52,7 +52,7 @@ impl Toolchain {
     /// # Errors
     ///
     /// If cargo or rustc is missing or does not run; the message says what to install.
-    pub(crate) fn find() -> Result<Toolchain> {
+    pub fn find() -> Result<Toolchain> {
         let (rustc, said, cargo) = match of_rustup("rustc") {
             // The same program for ever: a proxy would go by the directory.
             Some(rustc) => {

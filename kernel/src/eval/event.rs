@@ -8,11 +8,11 @@ pub(crate) type MimeBundle = Map<String, Value>;
 
 /// Names one execution of one cell; given by the caller, never reused within a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct CellId(pub(crate) u64);
+pub struct CellId(pub u64);
 
 /// The stream that a text was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StreamName {
+pub enum StreamName {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -21,7 +21,7 @@ pub(crate) enum StreamName {
 
 /// What a cell, or a process that it spawned, did to be shown.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Event {
+pub enum Event {
     /// Text was written.
     Stream {
         /// The cell whose process wrote it.
@@ -51,7 +51,7 @@ pub(crate) enum Event {
         /// Whether to wait for the next output.
         wait: bool,
     },
-    /// The user is to type a line; [`Engine::answer`](super::Engine::answer) takes it.
+    /// The user is to type a line; `Engine::answer` takes it.
     Question {
         /// The cell whose process asks.
         cell: CellId,
@@ -69,7 +69,7 @@ pub(crate) enum Event {
         /// What it says.
         comm: Comm,
     },
-    /// All that was shown until here; [`Engine::passed_on`](super::Engine::passed_on) takes it when that has gone on to
+    /// All that was shown until here; `Engine::passed_on` takes it when that has gone on to
     /// the front end. Until then little more comes.
     Until(Receipt),
     /// The host has ended, and with it whoever asked or heard of comms.
@@ -85,31 +85,31 @@ pub(crate) enum Event {
 
 /// A question to the user. Hosts number theirs from one, so it says which host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
+pub struct Question {
     /// Which shell of the session asks.
-    pub(crate) link: u64,
+    pub link: u64,
     /// Which of its hosts.
-    pub(crate) host: u64,
+    pub host: u64,
     /// The host's number for it.
-    pub(crate) number: u64,
+    pub number: u64,
 }
 
 /// How much was shown, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Receipt {
+pub struct Receipt {
     /// Which shell of the session.
-    pub(crate) link: u64,
+    pub link: u64,
     /// Which of its hosts.
-    pub(crate) host: u64,
+    pub host: u64,
     /// Whether it came on the link, and not on standard error.
-    pub(crate) on_link: bool,
+    pub on_link: bool,
     /// How much.
-    pub(crate) weight: usize,
+    pub weight: usize,
 }
 
 /// How the execution of a cell ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It ran to its end.
     Ok,
     /// It did not compile, failed, or was interrupted.
@@ -120,11 +120,11 @@ pub(crate) enum Outcome {
 
 /// Why a cell failed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CellError {
+pub struct CellError {
     /// The kind of error, a short name.
-    pub(crate) ename: String,
+    pub ename: String,
     /// What went wrong, in one line where possible.
-    pub(crate) evalue: String,
+    pub evalue: String,
     /// The whole report by lines; may hold ANSI colours.
-    pub(crate) traceback: Vec<String>,
+    pub traceback: Vec<String>,
 }

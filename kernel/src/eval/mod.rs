@@ -58,9 +58,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 pub(crate) use assist::{Completions, Description, byte_offset, char_offset};
-pub(crate) use event::{
-    Answer, CellError, CellId, Comm, Event, MimeBundle, Outcome, Payload, Question, Receipt, StreamName,
-};
+pub(crate) use event::{Answer, Comm, MimeBundle, Payload, Question, Receipt};
+pub use event::{CellError, CellId, Event, Outcome, StreamName};
 
 use crate::cache::{self, Difference, Progress};
 use assist::Assist;
@@ -74,15 +73,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a session is to be started.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EngineOptions {
-    /// The program that is the host when evcxr starts it: one whose `main` begins with [`host_hook`].
+pub struct EngineOptions {
+    /// The program that is the host when evcxr starts it: one whose `main` begins with `host_hook`.
     /// By default the running one.
-    pub(crate) program: Option<PathBuf>,
+    pub program: Option<PathBuf>,
 }
 
 /// A session: one evcxr context and one host process, from the first cell to the last.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     jobs: Sender<Job>,
     control: Arc<Control>,
     assist: Assist,
@@ -136,7 +135,7 @@ impl Engine {
     /// Starts a session and returns at once; it warms up in the background, and the first cell
     /// waits for what is missing. `events` gets everything that cells and processes show, also
     /// between cells.
-    pub(crate) fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
+    pub fn start(options: EngineOptions, events: UnboundedSender<Event>) -> Engine {
         Engine::launch(options, events, Arc::default(), None)
     }
 
@@ -187,7 +186,7 @@ impl Engine {
 
     /// Runs one cell. All events of the cell itself are on the channel when this returns. `notebook_cell` is what the
     /// front end calls the cell: by it is known that a cell is run again.
-    pub(crate) async fn execute(
+    pub async fn execute(
         &self,
         cell: CellId,
         notebook_cell: Option<String>,
@@ -273,7 +272,7 @@ impl Engine {
     }
 
     /// Ends the running cell where it awaits, loops, calls a function or waits in a system call, or stops the compiler.
-    pub(crate) fn interrupt(&self) {
+    pub fn interrupt(&self) {
         let mut state = self.control.state();
         let Some(cell) = state.running else { return };
         state.interrupted = true;
@@ -294,7 +293,7 @@ impl Engine {
     }
 
     /// Ends the host and removes the session's directory.
-    pub(crate) async fn shutdown(&self) {
+    pub async fn shutdown(&self) {
         let (reach, running) = {
             let mut state = self.control.state();
             state.closing = true;
