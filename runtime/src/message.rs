@@ -2,13 +2,17 @@
 //!
 //! A message is one allocation: a [`Header`] in front of the value. The header carries the link of the queue that the
 //! message travels through, so that neither sending nor receiving allocates again.
+//!
+//! What is generic here is compiled for each type of message where it is sent, also in a notebook's cell while its reader
+//! waits. So the memory is got and given back by the layout that stands in the [`Kind`], without the type.
 
 use crate::gen_server::Handler;
 use crate::pid::{Pid, Ref};
 use crate::reason::quietly;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::TypeId;
 use std::fmt;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, needs_drop};
 use std::num::NonZero;
 use std::ptr::{self, NonNull};
 
@@ -26,7 +30,8 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 /// The part of a message that does not depend on its type.
 ///
 /// # Invariants
-/// 1. A `Header` is always the first field of a `Parcel<T>`, allocated by `Box`, and `kind` is a [`Kind`] of that `T`.
+/// 1. A `Header` is always the first field of a `Parcel<T>`, and `kind` is a [`Kind`] of that `T`, by whose layout it was
+///    allocated.
 /// 2. `next` belongs to whoever owns the message; a queue that holds the message owns it.
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
@@ -92,20 +97,22 @@ impl Header {
     }
 }
 
+/// How a message lies in memory; none is ever made as a whole.
 #[repr(C)]
+#[allow(dead_code, reason = "the header is written as such")]
 struct Parcel<T> {
     header: Header,
-    value: ManuallyDrop<T>,
+    value: T,
 }
 
 /// What there is to know about the type of a message.
 struct Kind {
     type_id: TypeId,
     type_name: fn() -> &'static str,
-    /// The bytes of the parcel.
-    size: usize,
-    /// Drops the value and frees the parcel.
-    drop: unsafe fn(NonNull<Header>),
+    /// That of the parcel.
+    layout: Layout,
+    /// Drops the value, if that does anything.
+    drop: Option<unsafe fn(NonNull<Header>)>,
     debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
     /// How a server handles it, if it is a request.
     handler: Option<&'static Handler>,
@@ -119,9 +126,13 @@ trait HasKind: Term + Sized {
     const KIND: Kind = Kind {
         type_id: TypeId::of::<Self>(),
         type_name: std::any::type_name::<Self>,
-        size: size_of::<Parcel<Self>>(),
-        drop: drop_parcel::<Self>,
-        debug: debug_parcel::<Self>,
+        layout: Layout::new::<Parcel<Self>>(),
+        drop: if needs_drop::<Self>() {
+            Some(drop_value::<Self>)
+        } else {
+            None
+        },
+        debug: debug_value::<Self>,
         handler: None,
     };
 }
@@ -142,21 +153,67 @@ trait HasRequestKind: Request {
 
 impl<T: Request> HasRequestKind for T {}
 
+/// Where the value is.
+///
 /// # Safety
-/// `header` begins a `Parcel<T>` that the caller owns and does not use again.
-unsafe fn drop_parcel<T>(header: NonNull<Header>) {
-    // SAFETY: the parcel came from `Box::into_raw` in `Message::new` and is owned by the caller.
-    let mut parcel = unsafe { Box::from_raw(header.cast::<Parcel<T>>().as_ptr()) };
-    // SAFETY: the value is still there (`downcast` frees the parcel by another way), and is not used afterwards.
-    unsafe { ManuallyDrop::drop(&mut parcel.value) };
+/// `header` begins a `Parcel<T>`.
+unsafe fn place<T>(header: NonNull<Header>) -> *mut T {
+    let parcel = header.as_ptr() as *mut Parcel<T>;
+    // SAFETY: as above; no reference is made.
+    unsafe { &raw mut (*parcel).value }
+}
+
+/// # Safety
+/// `header` begins a `Parcel<T>` that the caller owns, and its value is not used again.
+unsafe fn drop_value<T>(header: NonNull<Header>) {
+    // SAFETY: as above.
+    unsafe { place::<T>(header).drop_in_place() };
 }
 
 /// # Safety
 /// `header` begins a `Parcel<T>` that nobody changes meanwhile.
-unsafe fn debug_parcel<T: fmt::Debug>(header: NonNull<Header>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    // SAFETY: as above; the value is initialised as long as the parcel exists.
-    let value = unsafe { &header.cast::<Parcel<T>>().as_ref().value };
-    T::fmt(value, f)
+unsafe fn debug_value<T: fmt::Debug>(header: NonNull<Header>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // SAFETY: as above; the value is initialised as long as the message exists.
+    T::fmt(unsafe { &*place::<T>(header) }, f)
+}
+
+/// A parcel without its value: whoever has it makes it a message, or gives the memory back.
+struct Empty(NonNull<Header>);
+
+impl Empty {
+    fn new(kind: &'static Kind) -> Empty {
+        // SAFETY: the size is not zero, for there is a header.
+        let memory = unsafe { alloc(kind.layout) };
+        let header = NonNull::new(memory.cast::<Header>()).unwrap_or_else(|| handle_alloc_error(kind.layout));
+        // SAFETY: the memory is ours, and has room for a parcel that begins with a header.
+        unsafe {
+            header.write(Header {
+                next: ptr::null_mut(),
+                kind,
+                serial: 0,
+                stamp: 0,
+                reference: 0,
+                caller: NO_CALLER,
+                caller_serial: 0,
+            });
+        }
+        Empty(header)
+    }
+
+    /// Gives up ownership.
+    fn into_header(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for Empty {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated by this layout (invariant 1), and nothing refers to it any more.
+        unsafe {
+            let layout = self.0.as_ref().kind.layout;
+            dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
 }
 
 /// A value of any type: what a mailbox holds, and what a process keeps in its dictionary.
@@ -195,35 +252,28 @@ impl Message {
     /// # Safety
     /// `kind` is one of a `T`.
     unsafe fn of_kind<T>(value: T, kind: &'static Kind) -> Message {
-        let parcel = Box::new(Parcel {
-            header: Header {
-                next: ptr::null_mut(),
-                kind,
-                serial: 0,
-                stamp: 0,
-                reference: 0,
-                caller: NO_CALLER,
-                caller_serial: 0,
-            },
-            value: ManuallyDrop::new(value),
-        });
-        Message {
-            // A `Box` is never null.
-            header: NonNull::from(Box::leak(parcel)).cast(),
-        }
+        let header = Empty::new(kind).into_header();
+        // SAFETY: by its kind it begins a `Parcel<T>`, whose value is not there yet.
+        unsafe { place::<T>(header).write(value) };
+        Message { header }
     }
 
     /// Whether the value has the type `T`.
     pub fn is<T: 'static>(&self) -> bool {
-        self.type_id() == TypeId::of::<T>()
+        self.is_of(TypeId::of::<T>())
+    }
+
+    fn is_of(&self, type_id: TypeId) -> bool {
+        self.type_id() == type_id
     }
 
     /// The value, if it has the type `T`.
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
-        self.is::<T>().then(|| {
-            // SAFETY: the type was checked, so this header begins a `Parcel<T>` (invariant 1), which `self` owns.
-            unsafe { &*self.header.cast::<Parcel<T>>().as_ref().value }
-        })
+        if !self.is_of(TypeId::of::<T>()) {
+            return None;
+        }
+        // SAFETY: the type was checked, so this header begins a `Parcel<T>` (invariant 1), which `self` owns.
+        Some(unsafe { &*place::<T>(self.header) })
     }
 
     /// Takes the value out.
@@ -231,13 +281,12 @@ impl Message {
     /// # Errors
     /// Gives the message back unchanged when its value has another type.
     pub fn downcast<T: 'static>(self) -> Result<T, Message> {
-        if !self.is::<T>() {
+        if !self.is_of(TypeId::of::<T>()) {
             return Err(self);
         }
-        let header = self.into_raw();
-        // SAFETY: the type was checked, and `into_raw` gave up the ownership that `Box` takes over here.
-        let parcel = unsafe { Box::from_raw(header.cast::<Parcel<T>>().as_ptr()) };
-        Ok(ManuallyDrop::into_inner(parcel.value))
+        let empty = Empty(self.into_raw());
+        // SAFETY: the type was checked, and `into_raw` gave up the ownership: nobody else has the value, and it is not dropped.
+        Ok(unsafe { place::<T>(empty.0).read() })
     }
 
     /// The name of the value's type, as [`std::any::type_name`] gives it.
@@ -252,7 +301,7 @@ impl Message {
 
     /// How many bytes the message has, without what its value owns elsewhere.
     pub(crate) fn size(&self) -> usize {
-        self.header().kind.size
+        self.header().kind.layout.size()
     }
 
     pub(crate) fn type_id(&self) -> TypeId {
@@ -300,9 +349,13 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        let header = self.header;
-        // SAFETY: `self` owns the parcel, and `kind` is that of its value (invariant 1).
-        let drop_value = || unsafe { (header.as_ref().kind.drop)(header) };
+        // Given back also when the value panics.
+        let empty = Empty(self.header);
+        let Some(drop_value) = self.header().kind.drop else {
+            return;
+        };
+        // SAFETY: `self` owned the parcel, and `kind` is that of its value (invariant 1).
+        let drop_value = || unsafe { drop_value(empty.0) };
         // When one message of a mailbox panics here, the others are dropped while that unwinds: a second panic would abort.
         if std::thread::panicking() {
             quietly(drop_value);

@@ -160,7 +160,10 @@ impl<F: Future<Output = T>, T, U> Future for Map<F, T, U> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.callback), this.map)
         };
-        callback.poll(context).map(map)
+        match callback.poll(context) {
+            Poll::Ready(output) => Poll::Ready(map(output)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
