@@ -16,6 +16,7 @@ use super::system::{Ask, Debugging};
 use crate::pid::Pid;
 use crate::process;
 use crate::process::call::Origin;
+use crate::sys::DebugOption;
 use crate::{ExitReason, exit, report};
 use std::future::Future;
 use std::marker::PhantomPinned;
@@ -38,7 +39,7 @@ pub(super) struct Birth {
     /// The process that linked itself to it when it started it.
     pub(super) parent: Option<Pid>,
     pub(super) hibernate_after: Option<Duration>,
-    pub(super) debugging: Debugging,
+    pub(super) debug: Vec<DebugOption>,
 }
 
 /// See the module.
@@ -152,8 +153,9 @@ async fn begin(birth: Birth) -> Option<(Serving, Option<Box<Then>>)> {
         starter,
         parent,
         hibernate_after,
-        debugging,
+        debug,
     } = birth;
+    let debugging = Debugging::with(debug);
     let (server, then) = match guard(init).await {
         Ok(Init {
             initial: Initial::Ok(server),

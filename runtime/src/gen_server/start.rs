@@ -5,8 +5,6 @@ use super::address::{Server, Via};
 use super::callbacks::{AnyInit, any_init};
 use super::error::StartError;
 use super::life::{Birth, Life, Started};
-
-use super::system::Debugging;
 use crate::message::Message;
 use crate::name::Name;
 use crate::node::node;
@@ -114,7 +112,7 @@ struct Plan {
     place: Option<Place>,
     timeout: Option<Duration>,
     hibernate_after: Option<Duration>,
-    debugging: Debugging,
+    debug: Vec<DebugOption>,
 }
 
 /// A server of type `S` that is about to be started: `.await` it, and get a `T`.
@@ -134,7 +132,7 @@ impl<S, T> Starting<S, T> {
                 place: None,
                 timeout: None,
                 hibernate_after: None,
-                debugging: Debugging::default(),
+                debug: Vec::new(),
             },
             _started: PhantomData,
         }
@@ -169,7 +167,7 @@ impl<S, T> Starting<S, T> {
 
     /// Switches that on before the first message; see [`sys`](crate::sys).
     pub fn debug(mut self, debug: DebugOption) -> Self {
-        self.plan.debugging.switch_on(debug);
+        self.plan.debug.push(debug);
         self
     }
 }
@@ -243,7 +241,7 @@ async fn start_any(plan: Plan) -> Result<(Pid, Option<MonitorRef>), StartError> 
             starter,
             parent,
             hibernate_after: plan.hibernate_after,
-            debugging: plan.debugging,
+            debug: plan.debug,
         };
         task::run(pid, Box::pin(Life::of(birth)));
     };

@@ -199,12 +199,17 @@ impl Debugging {
         self.trace || self.counts.is_some() || self.log.is_some() || self.file.is_some() || !self.spies.is_empty()
     }
 
-    pub(super) fn switch_on(&mut self, debug: DebugOption) {
-        self.switch(match debug {
-            DebugOption::Trace => Switch::Trace(true),
-            DebugOption::Statistics => Switch::Count(true),
-            DebugOption::Log(most) => Switch::Log(most),
-        });
+    /// That of the calling process, with these switched on.
+    pub(super) fn with(options: Vec<DebugOption>) -> Debugging {
+        let mut debugging = Debugging::default();
+        for option in options {
+            debugging.switch(match option {
+                DebugOption::Trace => Switch::Trace(true),
+                DebugOption::Statistics => Switch::Count(true),
+                DebugOption::Log(most) => Switch::Log(most),
+            });
+        }
+        debugging
     }
 
     pub(super) fn switch(&mut self, switch: Switch) {

@@ -223,6 +223,21 @@ fn a_server_can_be_debugged_from_its_first_message_on() {
     });
 }
 
+#[test]
+fn statistics_from_the_start_on_are_those_of_the_server() {
+    check(async {
+        // Which has done more by now than the server will have.
+        for _ in 0..1000 {
+            send(me(), ());
+            receive! { () => () }
+        }
+        let start = gen_server::start_link::<Counting>(()).debug(DebugOption::Statistics);
+        let server = start.await.unwrap();
+        assert_eq!(req(server, 1).await, Ok(-1));
+        assert!(sys::statistics(server).await.unwrap().unwrap().reductions > 0);
+    });
+}
+
 // ---- Suspend and resume
 
 // sys_SUITE: suspend
