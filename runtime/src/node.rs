@@ -7,6 +7,7 @@ use crate::pid::{Pid, Ref};
 use crate::process::carrier;
 use crate::process::origin::Origin;
 use crate::process::priority::Turns;
+use crate::process::rescue::Rescue;
 use crate::process::stack::CodeNames;
 use crate::process::table::Table;
 use crate::process::watchdog::Watchdog;
@@ -30,7 +31,9 @@ pub(crate) struct Node {
     pub(crate) senders: Senders,
     pub(crate) turns: Turns,
     /// Carriers that wait for a process, of each tokio runtime that runs processes.
-    pub(crate) carriers: carrier::OfRuntimes,
+    pub(crate) carriers: Mutex<carrier::OfRuntimes>,
+    /// Sees to processes that were handed over to a thread which is not done.
+    pub(crate) rescue: Rescue,
     pub(crate) watchdog: Watchdog,
     pub(crate) tracer: Tracer,
     /// The device of processes that have no other, registered as `user`.
@@ -78,7 +81,8 @@ impl Node {
             timers: Mutex::default(),
             senders: Senders::default(),
             turns: Turns::default(),
-            carriers: carrier::OfRuntimes::default(),
+            carriers: Mutex::default(),
+            rescue: Rescue::default(),
             watchdog: Watchdog::new(),
             tracer: Tracer::default(),
             user,

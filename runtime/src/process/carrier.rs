@@ -8,9 +8,12 @@
 //! 1. A berth says [`BUSY`] while its carrier runs a process, [`VACANT`] when it waits for one, the number of the process
 //!    when there is one, and [`GONE`] when the runtime has dropped it. Only the carrier leaves the first and the third
 //!    state; the second is left by who took it out of the vacant ones, or by its end.
-//! 2. The body of a process belongs to its carrier, from when that was told of the process until the process has ended.
+//! 2. The body of a process belongs to who has taken its claim. It is there from before the carrier was told of the process
+//!    until the process has ended.
 
+use super::claim::{self, Left};
 use super::current::Current;
+use super::hand_over::{Home, Hosting, Trains};
 use super::priority::{Priority, Turn};
 use super::record::Record;
 use super::task::{self, Body, End};
@@ -37,7 +40,7 @@ const GONE: u32 = u32::MAX - 2;
 #[derive(Default)]
 pub(super) struct BodyCell(UnsafeCell<Option<Body>>);
 
-// SAFETY: only the carrier of the process looks at the body (invariant 2), and bodies are `Send`.
+// SAFETY: only who has taken the claim looks at the body (invariant 2), and bodies are `Send`.
 unsafe impl Sync for BodyCell {}
 
 /// The bytes of the future of a process, or [`NO_BODY`]. It stands beside the [`BodyCell`] so that none are lost between
@@ -68,12 +71,22 @@ impl BodySize {
     }
 }
 
+/// Takes the body out of a process that takes no more steps. For who has taken the claim.
+fn take_body(record: &Record) -> Option<Body> {
+    record.body_size.clear();
+    record.set_home(Home::NONE);
+    // SAFETY: the caller has taken the claim (invariant 2), and no step holds a reference any more.
+    unsafe { (*record.body.0.get()).take() }
+}
+
 /// Runs a process that has begun, whose future is `body`.
 pub(super) fn carry(record: &'static Record, body: Body) {
     record.body_size.set(&body);
     // SAFETY: no carrier knows of the process yet, so its body is nobody else's.
     unsafe { *record.body.0.get() = Some(body) };
     let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
+    let home = Carriers::of(&runtime, |carriers| carriers.home);
+    record.set_home(home);
     // One of high priority is waited for before its first step: the carrier has to know of that.
     if record.priority() != Priority::High {
         while let Some(Vacant { waker, berth }) = Carriers::of(&runtime, |carriers| carriers.take()) {
@@ -142,41 +155,126 @@ impl Future for Carrier {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let stepped = match carrier.turn.waker(priority, context.waker()) {
-            None => carrier.step(record, context),
-            Some(waker) => carrier.step(record, &mut Context::from_waker(&waker)),
+        match record.claim.take_home() {
+            claim::Home::Taken => {}
+            claim::Home::Elsewhere => return Poll::Pending,
+            claim::Home::Over => {
+                carrier.turn.leave();
+                carrier.process = None;
+                bury(record);
+                return carrier.wait(context.waker());
+            }
+        }
+        let hosting = match priority {
+            Priority::High => None,
+            Priority::Normal | Priority::Low => Hosting::begin(record.home()),
         };
+        let own = carrier.turn.waker(priority, context.waker());
+        let waker = own.as_ref().unwrap_or(context.waker());
+        let stepped = step(record, waker);
         if priority != Priority::High && record.priority() == Priority::High {
             // What it waits for has to learn the waker of a process of high priority.
             context.waker().wake_by_ref();
         }
-        match stepped {
-            Poll::Pending => Poll::Pending,
+        let ended = match stepped {
+            Poll::Pending => {
+                let anywhere = record.keeps(waker);
+                if record.claim.leave(anywhere) != Left::Quiet {
+                    match &hosting {
+                        Some(hosting) if anywhere => hosting.board(record),
+                        _ => waker.wake_by_ref(),
+                    }
+                }
+                false
+            }
             Poll::Ready(end) => {
                 carrier.end(end);
+                true
+            }
+        };
+        match ended {
+            true => {
+                // Nobody else needs it just now.
+                hosting.map(Hosting::run);
                 carrier.wait(context.waker())
             }
+            false => Poll::Pending,
         }
     }
 }
 
-impl Carrier {
-    fn step(&mut self, record: &'static Record, context: &mut Context<'_>) -> Poll<End> {
-        // SAFETY: the carrier runs the process (invariant 2), and holds the reference for this step only.
-        match unsafe { &mut *record.body.0.get() } {
-            Some(body) => task::step(Current::of(record), body, context),
-            None => Poll::Ready(End::of(ExitReason::Normal)),
-        }
+/// Takes a step of a process whose claim the caller has taken.
+fn step(record: &'static Record, waker: &Waker) -> Poll<End> {
+    // SAFETY: the caller has taken the claim (invariant 2), and the reference is gone after this step.
+    match unsafe { &mut *record.body.0.get() } {
+        Some(body) => task::step(Current::of(record), body, &mut Context::from_waker(waker)),
+        None => Poll::Ready(End::of(ExitReason::Normal)),
     }
+}
 
-    /// Ends the process, if there is one.
+/// Takes a step of a process on a thread that is not polling its carrier, but one of the same runtime. Says whether the
+/// process is to be run again.
+pub(super) fn step_away(record: &'static Record, home: Home) -> bool {
+    let claim = &record.claim;
+    if !claim.take_away() {
+        return false;
+    }
+    if record.home() != home {
+        // Another process has the record now.
+        let left = claim.leave(true);
+        record.wake();
+        return left == Left::Gone && killed(record);
+    }
+    let stepped = record.with_waker(|waker| {
+        let stepped = step(record, waker);
+        if record.priority() == Priority::High {
+            // The carrier has to see to it.
+            waker.wake_by_ref();
+        }
+        stepped
+    });
+    match stepped {
+        Poll::Pending => match claim.leave(true) {
+            Left::Quiet => false,
+            Left::News => true,
+            Left::Gone => killed(record),
+        },
+        Poll::Ready(end) => end_away(record, end),
+    }
+}
+
+/// Ends a process whose carrier was dropped meanwhile, as a kill does.
+#[cold]
+fn killed(record: &'static Record) -> bool {
+    end_away(record, End::of(ExitReason::Killed))
+}
+
+/// Ends a process as a guest. Its record is given back by the carrier, unless that is gone.
+fn end_away(record: &'static Record, end: End) -> bool {
+    let carrier = record.with_waker(Waker::clone);
+    let body = take_body(record);
+    task::end(Current::of(record), body, end);
+    match record.claim.end_away() {
+        true => carrier.wake(),
+        false => bury(record),
+    }
+    false
+}
+
+/// Gives back the record of a process that was ended.
+fn bury(record: &'static Record) {
+    record.claim.reset();
+    node().table.release(record.pid());
+}
+
+impl Carrier {
+    /// Ends the process, if there is one, whose claim it has taken.
     fn end(&mut self, end: End) {
         let Some(record) = self.process.take() else { return };
         self.turn.leave();
-        // SAFETY: the carrier runs the process (invariant 2), and no step holds a reference any more.
-        let body = unsafe { (*record.body.0.get()).take() };
-        record.body_size.clear();
+        let body = take_body(record);
         task::end(Current::of(record), body, end);
+        bury(record);
     }
 
     /// Waits for another process to run, unless enough others do.
@@ -203,13 +301,20 @@ impl Drop for Carrier {
                 number => self.process = engaged(number),
             }
         }
-        self.end(End::of(ExitReason::Killed));
+        let Some(record) = self.process else { return };
+        match record.claim.drop_home() {
+            claim::Home::Taken => self.end(End::of(ExitReason::Killed)),
+            // Who runs it just now ends it.
+            claim::Home::Elsewhere => {}
+            claim::Home::Over => bury(record),
+        }
     }
 }
 
 /// The carriers of a runtime that wait for a process to run.
-#[derive(Default)]
 pub(crate) struct Carriers {
+    pub(super) home: Home,
+    pub(super) trains: Trains,
     /// The one that ended a process last goes first: its memory is at hand.
     vacant: Mutex<Vec<Vacant>>,
 }
@@ -225,28 +330,52 @@ thread_local! {
 }
 
 /// Those of all runtimes that there are.
-pub(crate) type OfRuntimes = Mutex<HashMap<Id, Weak<Carriers>>>;
+#[derive(Default)]
+pub(crate) struct OfRuntimes {
+    carriers: HashMap<Id, Weak<Carriers>>,
+    /// How many there have been.
+    count: u32,
+}
 
 impl Carriers {
-    fn of<R>(runtime: &Handle, with: impl Fn(&Arc<Carriers>) -> R) -> R {
+    pub(super) fn of<R>(runtime: &Handle, with: impl Fn(&Arc<Carriers>) -> R) -> R {
         let id = runtime.id();
         let found = LAST.try_with(|last| match &mut *last.borrow_mut() {
             Some((of, carriers)) if *of == id => with(carriers),
-            last => with(&last.insert((id, Carriers::find(id))).1),
+            last => with(&last.insert((id, Carriers::find(runtime))).1),
         });
         // A thread that is about to end has forgotten them.
-        found.unwrap_or_else(|_| with(&Carriers::find(id)))
+        found.unwrap_or_else(|_| with(&Carriers::find(runtime)))
+    }
+
+    /// Those of the runtime that runs the caller, if it is that one.
+    pub(super) fn of_home(home: Home) -> Option<Arc<Carriers>> {
+        let is_home = |carriers: &&Arc<Carriers>| carriers.home == home;
+        let last = LAST.try_with(|last| {
+            let last = last.borrow();
+            last.as_ref().map(|(_, carriers)| carriers).filter(is_home).cloned()
+        });
+        last.ok().flatten().or_else(|| {
+            let runtime = Handle::try_current().ok()?;
+            Carriers::of(&runtime, |carriers| Some(carriers).filter(is_home).cloned())
+        })
     }
 
     #[cold]
-    fn find(runtime: Id) -> Arc<Carriers> {
+    fn find(runtime: &Handle) -> Arc<Carriers> {
+        let id = runtime.id();
         let mut of_runtimes = node().carriers.lock();
-        if let Some(carriers) = of_runtimes.get(&runtime).and_then(Weak::upgrade) {
+        if let Some(carriers) = of_runtimes.carriers.get(&id).and_then(Weak::upgrade) {
             return carriers;
         }
-        of_runtimes.retain(|_, carriers| carriers.strong_count() > 0);
-        let carriers = Arc::default();
-        of_runtimes.insert(runtime, Arc::downgrade(&carriers));
+        of_runtimes.carriers.retain(|_, carriers| carriers.strong_count() > 0);
+        of_runtimes.count += 1;
+        let carriers = Arc::new(Carriers {
+            home: Home::new(of_runtimes.count, runtime.runtime_flavor()),
+            trains: Trains::default(),
+            vacant: Mutex::default(),
+        });
+        of_runtimes.carriers.insert(id, Arc::downgrade(&carriers));
         carriers
     }
 

@@ -21,6 +21,9 @@ use tokio::time::Instant;
 /// The process ends when the future does, with [`ExitReason::Normal`]; its output is dropped. A panic ends it with
 /// [`ExitReason::Panic`]: others live on, and a crash report goes to its group leader, which it has from its spawner.
 ///
+/// Its steps are taken by whatever task of tokio is at hand, mostly on the thread that woke it: what `tokio::task::id` says
+/// differs from step to step.
+///
 /// ```
 /// # crabtree::run(async {
 /// use crabtree::prelude::*;

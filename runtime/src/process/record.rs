@@ -10,8 +10,10 @@
 
 use super::backtrace::Asked;
 use super::carrier::{BodyCell, BodySize};
+use super::claim::Claim;
 use super::current;
 use super::few::Few;
+use super::hand_over::{Home, hand_over};
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
@@ -47,6 +49,8 @@ pub(crate) struct Record {
     pub(super) given_way: std::sync::atomic::AtomicU8,
     /// Whether `exit` is set in the state: for who looks without the lock.
     ends: AtomicBool,
+    /// Who runs the process just now, if it has a task of its own.
+    pub(super) claim: Claim,
     queue: Queue,
     /// Wakes the task that runs the process.
     waker: KeptWaker,
@@ -462,6 +466,7 @@ impl Record {
             priority: AtomicU8::new(Priority::Normal.as_byte()),
             given_way: std::sync::atomic::AtomicU8::new(0),
             ends: AtomicBool::new(false),
+            claim: Claim::new(),
             queue: Queue::closed(),
             waker: KeptWaker::new(),
             body: BodyCell::default(),
@@ -616,6 +621,25 @@ impl Record {
         self.waker.register(waker);
     }
 
+    /// The runtime of the process, if it has a task of its own.
+    pub(super) fn home(&self) -> Home {
+        self.waker.home()
+    }
+
+    pub(super) fn set_home(&self, home: Home) {
+        self.waker.set_home(home);
+    }
+
+    /// Whether `waker` is the one that is woken. For who polls the process.
+    pub(super) fn keeps(&self, waker: &Waker) -> bool {
+        self.waker.keeps(waker)
+    }
+
+    /// Does something with the waker that is woken. For who polls the process, or ends it, and does not register meanwhile.
+    pub(super) fn with_waker<R>(&self, with: impl FnOnce(&Waker) -> R) -> R {
+        self.waker.with(with)
+    }
+
     /// Polls the process again, and every part of it that waits.
     pub(crate) fn wake(&self) {
         self.waker.wake();
@@ -632,10 +656,11 @@ impl Record {
         }
     }
 
-    fn push(&self, message: Message) -> Result<(), Message> {
+    /// Adds a message, and has the process woken where it may be asleep.
+    fn push(&self, message: Message, wake: impl FnOnce()) -> Result<(), Message> {
         match self.queue.push(message) {
             Push::First => {
-                self.wake();
+                wake();
                 Ok(())
             }
             Push::Behind => Ok(()),
@@ -646,14 +671,15 @@ impl Record {
     /// Ends the process `me`: frees its name, tells its links and watchers, drops what it had, and gives the record
     /// back. The process's own future is gone by now.
     pub(crate) fn finish(&self, me: Pid, reason: ExitReason) {
-        if trace::is_on() {
-            trace::exited(me, &reason);
-        }
         self.wind_up(me, reason);
         node().table.release(me);
     }
 
-    fn wind_up(&self, me: Pid, reason: ExitReason) {
+    /// What [`finish`](Record::finish) does before the record is given back.
+    pub(super) fn wind_up(&self, me: Pid, reason: ExitReason) {
+        if trace::is_on() {
+            trace::exited(me, &reason);
+        }
         let (unread, mut remains) = self.close();
         let mut left = Vec::new();
         if let Some(extras) = &mut remains.extras {
@@ -793,7 +819,11 @@ fn deliver_as(to: Pid, message: Message, call: Option<Ref>) -> Result<(), Messag
 fn push(to: Pid, mut message: Message) -> Result<(), Message> {
     message.header_mut().serial = to.serial();
     match node().table.get(to) {
-        Some(record) => record.push(message),
+        Some(record) => record.push(message, || {
+            if !hand_over(record) {
+                record.wake();
+            }
+        }),
         None => Err(message),
     }
 }

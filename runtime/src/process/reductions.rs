@@ -3,7 +3,7 @@
 //! A future is stopped between its steps. Code that loops without an await can carry a check in its loops; then an exit
 //! signal takes effect there, by unwinding.
 
-use super::current;
+use super::{current, hand_over};
 use crate::reason;
 use std::cell::Cell;
 
@@ -38,6 +38,7 @@ pub(super) fn begin_step() {
 #[cold]
 fn look() {
     let passed = PASSED.take();
+    hand_over::make_way();
     let Some(process) = current::get().filter(|_| current::can_be_stopped()) else {
         return;
     };

@@ -179,18 +179,18 @@ impl Start {
 
 /// Takes a step of a process. Its body is another one afterwards if the process went to sleep.
 pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>) -> Poll<End> {
-    let asked = match next_step(process.pid, process.record, context.waker()) {
-        Ok(asked) => asked,
-        Err(reason) => return Poll::Ready(End::of(reason)),
-    };
-    let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
-    let polled = catch_unwind(AssertUnwindSafe(|| poll_in(How::Task, process, context, asked, poll)));
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let asked = next_step(process.pid, process.record, context.waker())?;
+        let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
+        Ok(poll_in(How::Task, process, context, asked, poll))
+    }));
     match polled {
-        Ok(Poll::Pending) => match hibernate::next() {
+        Ok(Ok(Poll::Pending)) => match hibernate::next() {
             None => Poll::Pending,
             Some(next) => become_next(process, body, next, context),
         },
-        Ok(Poll::Ready(())) => Poll::Ready(End::of(ExitReason::Normal)),
+        Ok(Ok(Poll::Ready(()))) => Poll::Ready(End::of(ExitReason::Normal)),
+        Ok(Err(reason)) => Poll::Ready(End::of(reason)),
         Err(payload) => Poll::Ready(End::by_unwinding(payload)),
     }
 }
@@ -207,7 +207,7 @@ fn become_next(process: Current, body: &mut Body, next: Body, context: &Context<
     }
 }
 
-/// Ends a process that takes no more steps.
+/// Ends a process that takes no more steps. Its record is to be given back.
 pub(super) fn end(process: Current, body: Option<Body>, end: End) {
     let end = {
         let _entered = enter(How::End, process.pid, process.record, Waker::noop());
@@ -220,7 +220,7 @@ pub(super) fn end(process: Current, body: Option<Body>, end: End) {
         }
         end
     };
-    process.record.finish(process.pid, end.reason);
+    process.record.wind_up(process.pid, end.reason);
 }
 
 /// How the future of a process ended.

@@ -5,6 +5,7 @@
 //! 2. The waker is changed only while `state` has [`CHANGING`], which is set when it was zero.
 //! 3. Others look at the waker only after they have added to a `state` without [`CHANGING`], until they take that back.
 
+use super::hand_over::Home;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{UnsafeCell, hint};
 use std::task::Waker;
@@ -16,6 +17,8 @@ const CHANGING: u32 = 1 << 31;
 pub(crate) struct KeptWaker {
     /// How many wake it just now.
     state: AtomicU32,
+    /// Of which runtime the task is that it wakes: a [`Home`]. Here it takes no room.
+    home: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -26,17 +29,25 @@ impl KeptWaker {
     pub(crate) fn new() -> KeptWaker {
         KeptWaker {
             state: AtomicU32::new(0),
+            home: AtomicU32::new(Home::NONE.0),
             waker: UnsafeCell::new(None),
         }
+    }
+
+    /// Of which runtime the task is, if the process has one.
+    pub(crate) fn home(&self) -> Home {
+        Home(self.home.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_home(&self, home: Home) {
+        self.home.store(home.0, Ordering::Relaxed);
     }
 
     /// Has `waker` woken from now on.
     ///
     /// What was done before a [`wake`](KeptWaker::wake) is seen after this, or the wake wakes `waker`.
     pub(crate) fn register(&self, waker: &Waker) {
-        // SAFETY: only the caller could change it (invariant 1).
-        let is_kept = |kept: *const Option<Waker>| unsafe { &*kept }.as_ref().is_some_and(|kept| kept.will_wake(waker));
-        if self.waker.with(is_kept) {
+        if self.keeps(waker) {
             // Puts this before or behind each wake.
             self.state.fetch_add(0, Ordering::AcqRel);
         } else if !self.change(Some(waker.clone())) {
@@ -44,6 +55,21 @@ impl KeptWaker {
             waker.wake_by_ref();
             hint::spin_loop();
         }
+    }
+
+    /// Whether it is `waker` that is woken. For who polls the process.
+    pub(crate) fn keeps(&self, waker: &Waker) -> bool {
+        // SAFETY: only the caller could change it (invariant 1).
+        let is_kept = |kept: *const Option<Waker>| unsafe { &*kept }.as_ref().is_some_and(|kept| kept.will_wake(waker));
+        self.waker.with(is_kept)
+    }
+
+    /// Does something with the waker, or with one that wakes nobody. For who polls the process, or ends it, and `with` does
+    /// not register another one.
+    pub(crate) fn with<R>(&self, with: impl FnOnce(&Waker) -> R) -> R {
+        // SAFETY: only the caller could change it (invariant 1), and does not.
+        let with = |kept: *const Option<Waker>| with(unsafe { &*kept }.as_ref().unwrap_or(Waker::noop()));
+        self.waker.with(with)
     }
 
     /// Wakes the process, if a waker is registered.

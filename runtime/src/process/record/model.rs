@@ -21,7 +21,7 @@ fn alive() -> Arc<Record> {
 fn send(record: &Record, to: Pid, value: impl crate::Term) -> Result<(), Message> {
     let mut message = Message::new(value);
     message.header_mut().serial = to.serial();
-    record.push(message)
+    record.push(message, || record.wake())
 }
 
 /// Runs the process `ME` until it has so many messages.
