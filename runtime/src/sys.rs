@@ -4,11 +4,9 @@
 //! its mailbox like others, so a busy server answers when it is done with what it does.
 
 use crate::destination::resolve;
-use crate::gen_server::system::{Ask, Switch, Visit};
-use crate::gen_server::{
-    self, Address, Answering, CallError, CodeChange, DEFAULT_TIMEOUT, Question, Server, Stopping, to,
-};
-use crate::message::Term;
+use crate::gen_server::system::{Ask, Switch, System, Visit};
+use crate::gen_server::{self, Address, Answering, CallError, CodeChange, DEFAULT_TIMEOUT, Server, Stopping, to};
+use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::{Destination, ExitReason};
@@ -422,7 +420,7 @@ impl<T: Term> IntoFuture for Asking<T> {
     type IntoFuture = Answering<T>;
 
     fn into_future(self) -> Answering<T> {
-        let asked = self.ask.map_or_else(Question::Impossible, Question::System);
+        let asked = self.ask.map(|ask| Message::new(System::Ask(ask)));
         Answering::new(self.to, self.function, self.timeout, asked)
     }
 }

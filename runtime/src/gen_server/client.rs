@@ -3,12 +3,12 @@
 use super::address::Address;
 use super::error::{CallError, CallFailure, Refusal};
 use super::request::{self, Handler};
-use super::system::{Ask, System};
+use super::system::System;
 use super::{HandleCall, HandleCast};
 use crate::ExitReason;
 use crate::message::{Message, Term};
 use crate::pid::Pid;
-use crate::process::call::{Calling, Failure, Origin};
+use crate::process::call::{Calling, Failure};
 use crate::process::record::deliver;
 use crate::type_name::without_paths;
 use std::future::{Future, IntoFuture, poll_fn};
@@ -74,8 +74,8 @@ where
     type IntoFuture = Answering<S::Reply>;
 
     fn into_future(self) -> Answering<S::Reply> {
-        let request = Question::Request(request::call::<S, M>(self.message));
-        Answering::new(self.to, "gen_server::call", self.timeout, request)
+        let request = request::call::<S, M>(self.message);
+        Answering::new(self.to, "gen_server::call", self.timeout, Ok(request))
     }
 }
 
@@ -113,15 +113,8 @@ impl<R: Term> Future for Answering<R> {
     }
 }
 
-/// What a server is asked for, its type forgotten.
-pub(crate) enum Question {
-    /// A call as a message, which has a handler.
-    Request(Message),
-    System(Ask),
-    Terminate(ExitReason),
-    /// It need not be sent, for this reason.
-    Impossible(String),
-}
+/// What a server is asked for, its type forgotten. Or why it cannot be asked.
+pub(crate) type Question = Result<Message, String>;
 
 /// How errors say what was asked.
 enum Words {
@@ -131,21 +124,13 @@ enum Words {
     Nothing,
 }
 
-impl Question {
-    fn words(&self) -> Words {
-        match self {
-            Question::Request(request) => request.handler().map_or(Words::Nothing, Words::Type),
-            Question::Terminate(reason) => Words::Reason(reason.clone()),
-            Question::System(_) | Question::Impossible(_) => Words::Nothing,
-        }
-    }
-
-    fn message(self, origin: Origin) -> Message {
-        match self {
-            Question::Request(request) => request,
-            Question::System(ask) => Message::new(System::Ask(origin, ask)),
-            Question::Terminate(reason) => Message::new(System::Terminate(reason)),
-            Question::Impossible(_) => unreachable!("it is not sent"),
+impl Words {
+    fn of(asked: &Question) -> Words {
+        let Ok(message) = asked else { return Words::Nothing };
+        match (message.handler(), message.downcast_ref()) {
+            (Some(handler), _) => Words::Type(handler),
+            (None, Some(System::Terminate(reason))) => Words::Reason(reason.clone()),
+            (None, _) => Words::Nothing,
         }
     }
 }
@@ -172,7 +157,7 @@ impl AnyCall {
             to,
             function,
             timeout,
-            words: asked.words(),
+            words: Words::of(&asked),
             stage: Stage::Begins(asked),
         }
     }
@@ -196,8 +181,8 @@ impl AnyCall {
     fn begin(&mut self, context: &Context<'_>) -> Result<Calling, CallFailure> {
         let to = *self.to.as_ref().map_err(|_| CallFailure::NoSuchName)?;
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begins(Question::Impossible(why)) => Err(CallFailure::Refused(why)),
-            Stage::Begins(asked) => Calling::begin(context, to, self.timeout, |origin| asked.message(origin))
+            Stage::Begins(Err(why)) => Err(CallFailure::Refused(why)),
+            Stage::Begins(Ok(request)) => Calling::begin(context, to, self.timeout, |_| request)
                 .map_err(|failure| CallFailure::of(failure, self.timeout)),
             Stage::Waits(_) | Stage::Over => unreachable!("it begins once"),
         }
@@ -291,8 +276,8 @@ impl IntoFuture for Stopping {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let request = Question::Terminate(self.reason.clone());
-            let mut call = AnyCall::new(self.to, self.function, self.timeout, request);
+            let request = Message::new(System::Terminate(self.reason.clone()));
+            let mut call = AnyCall::new(self.to, self.function, self.timeout, Ok(request));
             match poll_fn(|context| call.poll(context)).await {
                 Err(CallError {
                     cause: CallFailure::Exit(reason),

@@ -111,7 +111,7 @@ use crate::type_name::short_type_name;
 pub use address::{Address, Named, Server, Via, named, whereis};
 pub(crate) use callbacks::{Crash, guard};
 pub use client::{Answering, Call, DEFAULT_TIMEOUT, Stopping, call, cast, stop, stop_with};
-pub(crate) use client::{Question, stop_any, to};
+pub(crate) use client::{stop_any, to};
 pub use error::{CallError, CallFailure, StartError};
 pub use multi::{MultiCall, abcast, multi_call};
 pub(crate) use request::{Asked, Handler, asked};

@@ -172,9 +172,10 @@ impl Serving {
         if message.handler().is_some() {
             return Heard::Task(Task::Handle(message));
         }
-        let message = match message.downcast::<System>() {
+        let origin = Origin::of(&message);
+        let message = match message.downcast() {
             Ok(System::Terminate(reason)) => return Heard::Task(Task::End(reason)),
-            Ok(System::Ask(origin, ask)) => return Heard::System(origin, ask),
+            Ok(System::Ask(ask)) => return Heard::System(origin.expect("it was called"), ask),
             Err(message) => message,
         };
         Heard::Task(match self.end_of_parent(&message) {
@@ -219,8 +220,10 @@ impl Serving {
             let message = loop {
                 let Some(message) = scan.next().await else { continue };
                 let ends = self.end_of_parent(&message).is_some();
-                match message.downcast::<System>() {
-                    Ok(message) => break message,
+                let origin = Origin::of(&message);
+                match message.downcast() {
+                    Ok(System::Ask(ask)) => break Ok((origin.expect("it was called"), ask)),
+                    Ok(System::Terminate(reason)) => break Err(reason),
                     Err(message) => {
                         scan.keep(message);
                         if ends {
@@ -232,11 +235,11 @@ impl Serving {
             };
             drop(scan);
             match message {
-                System::Ask(origin, Ask::Resume) => return origin.reply(()),
-                System::Ask(origin, Ask::Suspend) => origin.reply(()),
-                System::Ask(origin, Ask::Status) => origin.reply(self.status(true)),
-                System::Ask(origin, other) => Box::pin(self.system(origin, other)).await,
-                System::Terminate(reason) => {
+                Ok((origin, Ask::Resume)) => return origin.reply(()),
+                Ok((origin, Ask::Suspend)) => origin.reply(()),
+                Ok((origin, Ask::Status)) => origin.reply(self.status(true)),
+                Ok((origin, other)) => Box::pin(self.system(origin, other)).await,
+                Err(reason) => {
                     crate::send(me(), System::Terminate(reason));
                     return;
                 }

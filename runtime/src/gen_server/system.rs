@@ -22,15 +22,15 @@ use tokio::time::Instant;
 pub(crate) enum System {
     /// End with that reason.
     Terminate(ExitReason),
-    /// Do something, and answer.
-    Ask(Origin, Ask),
+    /// Do something, and answer: it comes by a call.
+    Ask(Ask),
 }
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             System::Terminate(reason) => write!(f, "system(terminate, {reason})"),
-            System::Ask(_, ask) => write!(f, "system({})", ask.name()),
+            System::Ask(ask) => write!(f, "system({})", ask.name()),
         }
     }
 }
