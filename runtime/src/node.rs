@@ -13,22 +13,20 @@ use crate::process::table::Table;
 use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
 use crate::threads;
-use crate::timer::{Senders, Timers};
+use crate::timer::Wheels;
 use crate::trace::Tracer;
 use crate::{application, ets, io};
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock, Weak};
-use tokio::runtime::{Builder, Handle, Id, Runtime};
+use std::sync::{Arc, LazyLock, OnceLock};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 pub(crate) struct Node {
     pub(crate) table: Table,
     pub(crate) names: Names,
     pub(crate) globals: Globals,
     /// The timers of each tokio runtime that runs processes.
-    pub(crate) timers: Mutex<HashMap<Id, Weak<Timers>>>,
-    pub(crate) senders: Senders,
+    pub(crate) wheels: Mutex<Wheels>,
     pub(crate) turns: Turns,
     /// Carriers that wait for a process, of each tokio runtime that runs processes.
     pub(crate) carriers: Mutex<carrier::OfRuntimes>,
@@ -78,8 +76,7 @@ impl Node {
             table,
             names,
             globals: Globals::default(),
-            timers: Mutex::default(),
-            senders: Senders::default(),
+            wheels: Mutex::default(),
             turns: Turns::default(),
             carriers: Mutex::default(),
             rescue: Rescue::default(),

@@ -1,5 +1,6 @@
 //! Identifiers: of processes, aliases, monitors and timers.
 
+use crate::node::node;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU32;
@@ -103,7 +104,7 @@ impl fmt::Debug for Pid {
     }
 }
 
-/// A number that the node gives out once: the identity of a monitor, a call or a timer.
+/// A number that the node gives out once: the identity of a monitor or a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Ref(pub(crate) u64);
 
@@ -121,7 +122,7 @@ impl fmt::Debug for Ref {
 
 /// Names one monitor, from [`process::monitor`](crate::process::monitor) to its [`Down`](crate::Down) message.
 ///
-/// It prints as OTP's references begin, `#Ref<0.123>`, and so do [`Alias`] and [`TimerRef`].
+/// It prints as OTP's references begin, `#Ref<0.123>`, and so does [`Alias`]. A [`TimerRef`] has a number more.
 ///
 /// ```
 /// # crabtree::run(async {
@@ -168,12 +169,33 @@ impl fmt::Debug for Alias {
 }
 
 /// Names one timer, from [`process::send_after`](crate::process::send_after) until it fires or is cancelled.
+///
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TimerRef(pub(crate) Ref);
+pub struct TimerRef {
+    /// A number that its wheel gives out once.
+    pub(crate) id: u64,
+    pub(crate) wheel: u32,
+    /// The place on the wheel.
+    pub(crate) index: u32,
+}
+
+impl TimerRef {
+    /// There is no wheel of that number.
+    const OVER: u32 = u32::MAX;
+
+    /// Names a timer that is over already.
+    pub(crate) fn over() -> TimerRef {
+        TimerRef {
+            id: node().new_ref().0,
+            wheel: TimerRef::OVER,
+            index: 0,
+        }
+    }
+}
 
 impl fmt::Display for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        write!(f, "#Ref<0.{}.{}>", self.wheel, self.id)
     }
 }
 

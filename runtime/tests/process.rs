@@ -745,3 +745,61 @@ fn a_process_that_ends_where_it_would_hibernate_takes_both_futures_with_it() {
         assert_eq!(process::flush().len(), 0);
     });
 }
+
+#[test]
+fn a_timer_goes_with_the_runtime_that_it_was_set_in() {
+    let value = std::sync::Arc::new(());
+    let timer = check(async { process::send_after("a name of nobody", value.clone(), secs(60)) });
+    assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    // Its place may be another one's by now.
+    check(async {
+        process::send_after(me(), "again", secs(1));
+        assert_eq!((process::read_timer(timer), process::cancel_timer(timer)), (None, None));
+        receive! { text: &str => assert_eq!(text, "again") }
+    });
+}
+
+#[test]
+fn timers_that_were_set_in_other_runtimes_end_with_their_receiver() {
+    let value = std::sync::Arc::new(());
+    let others = [(); 2].map(|()| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    });
+    check(async {
+        let (pid, _) = spawn_monitor(std::future::pending::<()>());
+        let set = || process::send_after(pid, value.clone(), secs(60));
+        let set_in = |other: &tokio::runtime::Runtime| {
+            let _entered = other.enter();
+            set()
+        };
+        let timers = [set(), set_in(&others[0]), set_in(&others[1]), set_in(&others[0])];
+        assert!(timers.iter().all(|timer| process::read_timer(*timer).is_some()));
+        process::exit(pid, ExitReason::Kill);
+        end_of(pid).await;
+        assert!(timers.iter().all(|timer| process::read_timer(*timer).is_none()));
+        assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn crowds_of_timers_that_are_due_at_once_fire_in_their_order() {
+    check(async {
+        let (parent, other) = (
+            me(),
+            spawn(async {
+                receive! { (to, 999): (Pid, u32) => send(to, "all") }
+            }),
+        );
+        for number in 0..1000_u32 {
+            process::send_after(parent, number, ms(5));
+            process::send_after(other, (parent, number), ms(5));
+        }
+        for expected in 0..1000_u32 {
+            receive! { number: u32 => assert_eq!(number, expected) }
+        }
+        receive! { "all" => () }
+    });
+}

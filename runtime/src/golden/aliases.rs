@@ -71,15 +71,15 @@ impl Aliases {
     }
 }
 
-/// The pid `<0.1.0>` or the reference `#Ref<0.1>` that the text begins with.
+/// The pid `<0.1.0>` or the reference `#Ref<0.1>` that the text begins with; that of a timer has a number more.
 fn identifier(text: &str) -> Option<&str> {
-    let (start, most) = match text.strip_prefix("#Ref<0.") {
-        Some(numbers) => (numbers, 1),
-        None => (text.strip_prefix("<0.")?, 2),
+    let (start, counts) = match text.strip_prefix("#Ref<0.") {
+        Some(numbers) => (numbers, 1..=2),
+        None => (text.strip_prefix("<0.")?, 2..=2),
     };
     let (numbers, _) = start.split_once('>')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_identifier = numbers.split('.').count() == most && numbers.split('.').all(is_number);
+    let is_identifier = counts.contains(&numbers.split('.').count()) && numbers.split('.').all(is_number);
     is_identifier.then(|| &text[..text.len() - start.len() + numbers.len() + 1])
 }
 
@@ -92,8 +92,7 @@ mod tests {
         let mut aliases = Aliases::default();
         aliases.name(Pid::local(5, 0), "till");
         aliases.name(Pid::local(6, 0), "till");
-        let text =
-            "(<0.9.0>, [<0.5.0>], #Ref<0.77>) <0.6.0> <0.9.0> <0.8.0>#Ref<0.78> <0.> <0.1> <0.b.0> <b>#Ref<x> # <0.9.0";
+        let text = "(<0.9.0>, [<0.5.0>], #Ref<0.77>) <0.6.0> <0.9.0> <0.8.0>#Ref<0.1.78> <0.> <0.1> <0.b.0> <b>#Ref<x> # <0.9.0";
         assert_eq!(
             aliases.within(text),
             "(P1, [till], #Ref1) till (2) P1 P2#Ref2 <0.> <0.1> <0.b.0> <b>#Ref<x> # <0.9.0"

@@ -7,7 +7,9 @@
 //!    never onto a closed queue.
 
 use crate::message::{Header, Message};
+use crate::reason::quietly;
 use crate::sync::atomic::{AtomicPtr, Ordering};
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 /// The mark of a queue that nobody reads: an address that no message can have.
@@ -20,13 +22,13 @@ pub(crate) struct Queue {
 
 /// What became of a push.
 #[must_use]
-pub(crate) enum Push {
+pub(crate) enum Push<T> {
     /// The queue was empty: the receiver may be asleep.
     First,
     /// Others wait before it, so the receiver knows already.
     Behind,
     /// Nobody reads this queue.
-    Closed(Message),
+    Closed(T),
 }
 
 impl Queue {
@@ -37,20 +39,38 @@ impl Queue {
     }
 
     /// Adds a message; the order of one sender's pushes is kept.
-    pub(crate) fn push(&self, message: Message) -> Push {
+    pub(crate) fn push(&self, message: Message) -> Push<Message> {
         let new = message.into_raw();
+        match self.link(new, new) {
+            Push::First => Push::First,
+            Push::Behind => Push::Behind,
+            // SAFETY: `new` was not given to the queue, so it is still ours to take back.
+            Push::Closed(()) => Push::Closed(unsafe { Message::from_raw(new) }),
+        }
+    }
+
+    /// Adds messages at once: nothing comes between them.
+    pub(crate) fn push_all(&self, chain: Chain) -> Push<Chain> {
+        let chain = ManuallyDrop::new(chain);
+        match self.link(chain.newest, chain.oldest) {
+            Push::First => Push::First,
+            Push::Behind => Push::Behind,
+            // It was not given to the queue.
+            Push::Closed(()) => Push::Closed(ManuallyDrop::into_inner(chain)),
+        }
+    }
+
+    /// Puts a chain that the caller owns in front, and owns it from then on; not when the queue is closed.
+    #[inline]
+    fn link(&self, newest: NonNull<Header>, oldest: NonNull<Header>) -> Push<()> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             if head == CLOSED {
-                // SAFETY: `new` was not given to the queue, so it is still ours to take back.
-                return Push::Closed(unsafe { Message::from_raw(new) });
+                return Push::Closed(());
             }
-            // SAFETY: `new` is ours until the exchange succeeds.
-            unsafe { (*new.as_ptr()).next = head };
-            match self
-                .head
-                .compare_exchange_weak(head, new.as_ptr(), Ordering::Release, Ordering::Relaxed)
-            {
+            // SAFETY: the chain is the caller's until the exchange succeeds.
+            unsafe { (*oldest.as_ptr()).next = head };
+            match (self.head).compare_exchange_weak(head, newest.as_ptr(), Ordering::Release, Ordering::Relaxed) {
                 Ok(before) if before.is_null() => return Push::First,
                 Ok(_) => return Push::Behind,
                 Err(now) => head = now,
@@ -84,6 +104,44 @@ impl Queue {
     pub(crate) fn open(&self) {
         debug_assert_eq!(self.head.load(Ordering::Relaxed), CLOSED);
         self.head.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// Messages that go to one queue together. At least one.
+///
+/// # Invariants
+/// 1. From `newest` to `oldest` they are linked by `Header::next`, and the chain owns them.
+pub(crate) struct Chain {
+    newest: NonNull<Header>,
+    oldest: NonNull<Header>,
+}
+
+// SAFETY: a chain owns its messages, which can be sent.
+unsafe impl Send for Chain {}
+
+impl Chain {
+    pub(crate) fn of(message: Message) -> Chain {
+        let only = message.into_raw();
+        Chain {
+            newest: only,
+            oldest: only,
+        }
+    }
+
+    pub(crate) fn add(&mut self, message: Message) {
+        let new = message.into_raw();
+        // SAFETY: `new` was owned by the caller, and the chain owns it from here on.
+        unsafe { (*new.as_ptr()).next = self.newest.as_ptr() };
+        self.newest = new;
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // SAFETY: the oldest one is owned by the chain (invariant 1); where it was linked to in a queue is none of it.
+        unsafe { (*self.oldest.as_ptr()).next = ptr::null_mut() };
+        // One that panics must not keep the others from being dropped.
+        Batch::reversed(self.newest.as_ptr()).for_each(|message| quietly(|| drop(message)));
     }
 }
 
@@ -169,6 +227,31 @@ mod tests {
             panic!("the queue took a message after it was closed");
         };
         assert_eq!(message.downcast::<usize>().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_chain_comes_out_in_the_order_in_which_it_was_made_or_is_handed_back() {
+        let chain = |numbers: std::ops::Range<usize>| {
+            let mut messages = numbers.map(Message::new);
+            let mut chain = Chain::of(messages.next().unwrap());
+            messages.for_each(|message| chain.add(message));
+            chain
+        };
+        let queue = open();
+        assert!(matches!(queue.push_all(chain(0..3)), Push::First));
+        assert!(matches!(queue.push(Message::new(3_usize)), Push::Behind));
+        assert!(matches!(queue.push_all(chain(4..5)), Push::Behind));
+        assert_eq!(numbers(queue.take()), [0, 1, 2, 3, 4]);
+        let _ = queue.push(Message::new(5_usize));
+        let counted = std::sync::Arc::new(());
+        let mut lost = chain(6..8);
+        lost.add(Message::new(counted.clone()));
+        drop(queue.close());
+        let Push::Closed(lost) = queue.push_all(lost) else {
+            panic!("the queue took a chain after it was closed");
+        };
+        drop(lost);
+        assert_eq!(std::sync::Arc::strong_count(&counted), 1);
     }
 
     #[test]

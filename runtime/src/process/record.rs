@@ -17,7 +17,7 @@ use super::hand_over::{Home, hand_over};
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
-use super::queue::{Batch, Push, Queue};
+use super::queue::{Batch, Chain, Push, Queue};
 use super::signal::Signal;
 use super::waker::KeptWaker;
 use crate::global::AnyKey;
@@ -75,10 +75,8 @@ pub(crate) struct State {
     group_leader: LocalPid,
     /// How many messages it received and how often it was polled: a measure of its work.
     pub(crate) reductions: u64,
-    /// The timer that wakes the process for its nearest deadline.
-    pub(crate) alarm: Option<Box<timer::Alarm>>,
-    /// Whether a timer was ever set to send to the process.
-    pub(crate) has_timers: bool,
+    /// Made when first needed: what waits for the process.
+    timers: Option<Box<timer::OfProcess>>,
     /// Made when first needed: most processes are linked to nobody.
     relations: Option<Box<Relations>>,
     /// Made when first needed.
@@ -88,8 +86,7 @@ pub(crate) struct State {
 /// What a process leaves when it ends.
 struct Remains {
     inbox: Inbox,
-    alarm: Option<Box<timer::Alarm>>,
-    has_timers: bool,
+    timers: Option<Box<timer::OfProcess>>,
     relations: Option<Box<Relations>>,
     extras: Option<Box<Extras>>,
 }
@@ -216,8 +213,7 @@ impl State {
             waits_at: None,
             group_leader: Pid::local(0, 0).into(),
             reductions: 0,
-            alarm: None,
-            has_timers: false,
+            timers: None,
             relations: None,
             extras: None,
         }
@@ -244,6 +240,10 @@ impl State {
         self.relations()?.callers.as_deref()
     }
 
+    pub(crate) fn timers_mut(&mut self) -> &mut timer::OfProcess {
+        self.timers.get_or_insert_default()
+    }
+
     pub(crate) fn name(&self) -> Option<&Name> {
         self.extras()?.name.as_ref()
     }
@@ -266,8 +266,7 @@ impl State {
         self.reductions = 0;
         Remains {
             inbox: std::mem::take(&mut self.inbox),
-            alarm: self.alarm.take(),
-            has_timers: std::mem::take(&mut self.has_timers),
+            timers: self.timers.take(),
             relations: self.relations.take(),
             extras: self.extras.take(),
         }
@@ -566,11 +565,16 @@ impl Record {
 
     /// The state as it was left, for a look at it; `None` when `me` is not alive, or the lock must not be waited for.
     pub(crate) fn peek<R>(&self, me: Pid, read: impl FnOnce(&State) -> R) -> Option<R> {
-        let state = match SHOWING.get() {
+        self.change(me, |state| read(state))
+    }
+
+    /// Like [`peek`](Record::peek), to change what no signal has to do with.
+    pub(crate) fn change<R>(&self, me: Pid, change: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let mut state = match SHOWING.get() {
             true => self.state.try_lock()?,
             false => self.state.lock(),
         };
-        (state.alive && self.serial() == me.serial()).then(|| read(&state))
+        (state.alive && self.serial() == me.serial()).then(|| change(&mut state))
     }
 
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
@@ -649,7 +653,7 @@ impl Record {
     pub(crate) fn alarm(&self, me: Pid) {
         let mut state = self.state.lock();
         if self.serial() == me.serial() {
-            state.alarm = None;
+            state.timers.take_if(|timers| !timers.rang());
             state.wake_waiting();
             drop(state);
             self.wake();
@@ -692,13 +696,7 @@ impl Record {
             trace::unread(remains.inbox.iter());
         }
         self.waker.clear();
-        if let Some(alarm) = remains.alarm {
-            alarm.cancel();
-        }
-        let unsent = match remains.has_timers {
-            true => node().senders.forget(me),
-            false => Vec::new(),
-        };
+        let unsent = remains.timers.map(|timers| timers.end());
         let unanswered = remains
             .relations
             .as_mut()
@@ -796,6 +794,25 @@ fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
 /// Gives it back when there is no such process.
 pub(crate) fn deliver(to: Pid, message: Message) -> Result<(), Message> {
     deliver_as(to, message, None)
+}
+
+/// Puts messages into the mailbox of `to`, without another one between them. Those to nobody are dropped.
+pub(crate) fn deliver_all(to: Pid, messages: impl Iterator<Item = Message>) {
+    if trace::is_on() {
+        return messages.for_each(|message| drop(deliver(to, message)));
+    }
+    let mut messages = messages.map(|mut message| {
+        message.header_mut().serial = to.serial();
+        message
+    });
+    let Some(oldest) = messages.next() else { return };
+    let mut chain = Chain::of(oldest);
+    messages.for_each(|message| chain.add(message));
+    if let Some(record) = node().table.get(to)
+        && let Push::First = record.queue.push_all(chain)
+    {
+        record.wake();
+    }
 }
 
 /// Sends the request of a call: `caller` watches `to` under the reference of the call. If there is no such process, it

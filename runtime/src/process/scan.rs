@@ -6,7 +6,6 @@ use super::inbox::{Cursor, From, Taken};
 use super::origin::Place;
 use super::record::{Look, Record, State};
 use crate::message::Message;
-use crate::timer::Alarm;
 use crate::trace;
 use std::future::Future;
 use std::pin::Pin;
@@ -210,15 +209,8 @@ pub(super) fn wait(
     if !current::is_task_waker(context.waker()) {
         state.wait(context.waker());
     }
-    let Some(deadline) = deadline else { return };
-    match &state.alarm {
-        Some(alarm) if alarm.at() <= deadline => {}
-        _ => {
-            let before = state.alarm.replace(Box::new(Alarm::set(deadline, process.pid)));
-            if let Some(alarm) = before {
-                alarm.cancel();
-            }
-        }
+    if let Some(deadline) = deadline {
+        state.timers_mut().wake_by(deadline, process.pid);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::destination::Destination;
 use crate::message::{Message, Term};
-use crate::node::node;
 use crate::pid::TimerRef;
+use crate::timer;
 use std::time::Duration;
 
 /// Sends a message later; see [`send`](crate::send). Zero sends at once.
@@ -24,16 +24,12 @@ use std::time::Duration;
 /// # });
 /// ```
 pub fn send_after<T: Term>(to: impl Destination, message: T, after: Duration) -> TimerRef {
-    let timer = node().new_ref();
     if after.is_zero() {
         // As for a timer that runs out, a name that nobody has does not matter.
         let _ = to.deliver(Message::new(message));
-    } else {
-        node()
-            .senders
-            .send_after(to.target(), Message::new(message), after, timer);
+        return TimerRef::over();
     }
-    TimerRef(timer)
+    timer::send_after(to.target(), Message::new(message), after)
 }
 
 /// How much time a timer has left, to the next millisecond; `None` when it has fired or was cancelled, or when its receiver has ended.
@@ -49,7 +45,7 @@ pub fn send_after<T: Term>(to: impl Destination, message: T, after: Duration) ->
 /// # });
 /// ```
 pub fn read_timer(timer: TimerRef) -> Option<Duration> {
-    node().senders.read(timer.0)
+    timer::read(timer)
 }
 
 /// Cancels a timer and says how much time it had left; `None` when there was nothing to cancel, as in [`read_timer`].
@@ -64,5 +60,5 @@ pub fn read_timer(timer: TimerRef) -> Option<Duration> {
 /// # });
 /// ```
 pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
-    node().senders.cancel(timer.0)
+    timer::cancel(timer)
 }
