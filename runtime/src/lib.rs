@@ -109,6 +109,7 @@ pub mod file;
 pub mod gen_server;
 pub mod global;
 mod golden;
+mod hash;
 pub mod io;
 pub mod kino;
 mod message;

@@ -2,7 +2,6 @@
 
 use crate::node::node;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU32;
 
 /// The node that a process lives on.
@@ -169,7 +168,6 @@ impl fmt::Debug for Alias {
 }
 
 /// Names one timer, from [`process::send_after`](crate::process::send_after) until it fires or is cancelled.
-///
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerRef {
     /// A number that its wheel gives out once.
@@ -202,71 +200,5 @@ impl fmt::Display for TimerRef {
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Hashes pids and references: the node gives them out, so nobody can choose them to collide.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Mixing(u64);
-
-impl Mixing {
-    fn mix(&mut self, number: u64) {
-        // An odd number without a pattern: the golden section.
-        let product = u128::from(self.0 ^ number) * 0x9E37_79B9_7F4A_7C15;
-        self.0 = product as u64 ^ (product >> 64) as u64;
-    }
-}
-
-/// Hashes references where most of those that a map holds were given out one after the other: these stand side by side
-/// in it, so that a map of many is gone through in order, and not all over its memory.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct InOrder(u64);
-
-impl BuildHasher for InOrder {
-    type Hasher = InOrder;
-
-    fn build_hasher(&self) -> InOrder {
-        InOrder::default()
-    }
-}
-
-impl Hasher for InOrder {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The lowest bits say where an entry stands; the highest ones tell neighbours apart.
-        self.0 = self.0.rotate_left(8) ^ number ^ (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFE00_0000_0000_0000);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl BuildHasher for Mixing {
-    type Hasher = Mixing;
-
-    fn build_hasher(&self) -> Mixing {
-        Mixing::default()
-    }
-}
-
-impl Hasher for Mixing {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.mix(u64::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.mix(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.mix(number);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

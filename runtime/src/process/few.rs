@@ -105,8 +105,24 @@ impl<K: Ord, V> Few<K, V> {
         }
     }
 
+    /// Shows every entry, in the order of the keys. Where there is but one, no iterator is made for it.
+    pub(crate) fn each<'a>(&'a self, mut each: impl FnMut(&'a K, &'a V)) {
+        match self.others {
+            None => self.one.iter().for_each(|(key, value)| each(key, value)),
+            Some(_) => self.iter().for_each(|(key, value)| each(key, value)),
+        }
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
+    }
+
+    /// The value of any one of the entries.
+    pub(crate) fn any(&self) -> Option<&V> {
+        match &self.one {
+            Some((_, value)) => Some(value),
+            None => self.values().next(),
+        }
     }
 }
 
@@ -116,6 +132,10 @@ mod tests {
 
     fn keys(few: Few<i32, i32>) -> Vec<i32> {
         let seen: Vec<i32> = few.iter().map(|(key, _)| *key).collect();
+        let mut shown = Vec::new();
+        few.each(|key, _| shown.push(*key));
+        assert_eq!(seen, shown);
+        assert_eq!(seen.is_empty(), few.any().is_none());
         let mut taken = Vec::new();
         few.into_each(|key, _| taken.push(key));
         assert_eq!(seen, taken);

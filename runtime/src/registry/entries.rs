@@ -1,12 +1,12 @@
 //! Registering and unregistering.
 
 use super::listener::Event;
+use super::tables::Owned;
 use super::{Key, Kind, Registry, RegistryError, Value};
 use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::few::Few;
 use crate::process::record::{Link, State};
 use crate::process::{self, current, is_alive};
 use std::sync::atomic::Ordering;
@@ -56,8 +56,8 @@ pub(super) fn register_pid<K: Key, V: Value>(
         let mut keys = partition.keys.write();
         let entries = keys.entry(key.clone()).or_default();
         if tables.kind == Kind::Unique {
-            let holder = entries.values().map(|(pid, _)| *pid).find(|pid| is_alive(*pid));
-            if let Some(pid) = holder {
+            let holder = entries.any().map(|(pid, _)| *pid);
+            if let Some(pid) = holder.filter(|pid| is_alive(*pid)) {
                 drop(keys);
                 untie_if_idle(registry, owner);
                 let key = format!("{key:?}");
@@ -71,7 +71,8 @@ pub(super) fn register_pid<K: Key, V: Value>(
         partition.count.fetch_add(1, Ordering::Relaxed);
     }
     let mut owners = home.owners.lock();
-    let owned = owners.entry(owner).or_default();
+    let owned = owners.entry(owner);
+    let owned = owned.or_insert_with(|| Owned::with_hasher(tables.secrets()));
     owned.entry(key.clone()).or_default().insert(number, ());
     drop(owners);
     if !is_alive(owner) {
@@ -173,7 +174,7 @@ pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wa
         return;
     }
     let tables = &registry.0;
-    tables.remove(key, owner, numbers.iter());
+    tables.remove(key, owner, |remove| numbers.iter().for_each(remove));
     let mut owners = tables.of_owner(owner).owners.lock();
     if let Some(owned) = owners.get_mut(&owner) {
         if let Some(all) = owned.get_mut(key) {
@@ -199,11 +200,10 @@ pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wa
 pub(super) fn own_entries<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, owner: Pid) -> Vec<(u64, V)> {
     let owners = registry.0.of_owner(owner).owners.lock();
     let owned = owners.get(&owner).and_then(|owned| owned.get(key));
-    let numbers: Vec<u64> = owned
-        .into_iter()
-        .flat_map(Few::iter)
-        .map(|(number, ())| *number)
-        .collect();
+    let mut numbers = Vec::new();
+    if let Some(owned) = owned {
+        owned.each(|number, ()| numbers.push(*number));
+    }
     drop(owners);
     let keys = registry.0.of_key(key, owner).keys.read();
     let Some(entries) = keys.get(key) else {

@@ -12,14 +12,13 @@ use std::sync::atomic::Ordering;
 
 /// Who is under a key, and the values. In the order of registration within a partition.
 pub fn lookup<K: Key, V: Value>(registry: &Registry<K, V>, key: &K) -> Vec<(Pid, V)> {
-    let mut found = match registry.0.of_any(key) {
+    if registry.kind() == Kind::Unique {
+        return registry.0.holder(key).into_iter().collect();
+    }
+    match registry.0.of_any(key) {
         [only] => only.entries(key),
         partitions => partitions.iter().flat_map(|partition| partition.entries(key)).collect(),
-    };
-    if registry.kind() == Kind::Unique {
-        found.retain(|(pid, _)| is_alive(*pid));
     }
-    found
 }
 
 /// The keys of a process; in a duplicate registry a key as often as it was registered. The order is not defined.

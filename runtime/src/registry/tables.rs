@@ -12,12 +12,14 @@
 
 use super::lock::Locks;
 use super::{Key, Kind, Meta, Value};
+use crate::hash::Mixing;
 use crate::name::Name;
-use crate::pid::{Mixing, Pid};
+use crate::pid::Pid;
 use crate::process::few::Few;
+use crate::process::is_alive;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// See the module.
@@ -30,7 +32,8 @@ pub(super) struct Tables<K, V> {
     pub(super) meta: Meta,
     pub(super) partitions: Vec<Partition<K, V>>,
     pub(super) locks: Locks<K>,
-    hasher: RandomState,
+    /// Chooses partitions.
+    hasher: Mixing,
     numbers: AtomicU64,
 }
 
@@ -38,7 +41,7 @@ pub(super) struct Partition<K, V> {
     /// The process; `None` while it does not run.
     pub(super) pid: Mutex<Option<Pid>>,
     /// Who is under a key, in the order of registration.
-    pub(super) keys: RwLock<HashMap<K, Entries<V>>>,
+    pub(super) keys: RwLock<HashMap<K, Entries<V>, Mixing>>,
     /// How many registrations are under all keys; changed while `keys` is locked.
     pub(super) count: AtomicUsize,
     /// The registrations of each process.
@@ -46,7 +49,7 @@ pub(super) struct Partition<K, V> {
 }
 
 /// The numbers of registrations, by key.
-pub(super) type Owned<K> = HashMap<K, Few<u64, ()>>;
+pub(super) type Owned<K> = HashMap<K, Few<u64, ()>, Mixing>;
 
 /// Registrations by number.
 pub(super) type Entries<V> = Few<u64, (Pid, V)>;
@@ -55,7 +58,7 @@ impl<K, V> Default for Partition<K, V> {
     fn default() -> Partition<K, V> {
         Partition {
             pid: Mutex::default(),
-            keys: RwLock::default(),
+            keys: RwLock::new(HashMap::with_hasher(Mixing::secret())),
             count: AtomicUsize::new(0),
             owners: Mutex::default(),
         }
@@ -72,7 +75,7 @@ impl<K, V> Tables<K, V> {
             meta: Meta::default(),
             partitions: vec![Partition::default()],
             locks: Locks::default(),
-            hasher: RandomState::new(),
+            hasher: Mixing::secret(),
             numbers: AtomicU64::new(0),
         }
     }
@@ -83,6 +86,11 @@ impl<K, V> Tables<K, V> {
 
     pub(super) fn partition_count(&self) -> usize {
         self.partitions.len()
+    }
+
+    /// For the keys of one process: the numbers of this registry serve all of them.
+    pub(super) fn secrets(&self) -> Mixing {
+        self.hasher
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -104,6 +112,11 @@ impl<K, V> Tables<K, V> {
 }
 
 impl<K: Key, V: Value> Tables<K, V> {
+    /// Who has a key of a unique registry.
+    pub(super) fn holder(&self, key: &K) -> Option<(Pid, V)> {
+        self.of_hash(key).holder(key).filter(|(pid, _)| is_alive(*pid))
+    }
+
     /// The partition where a registration is.
     pub(super) fn of_key(&self, key: &K, owner: Pid) -> &Partition<K, V> {
         match self.by_key {
@@ -120,13 +133,13 @@ impl<K: Key, V: Value> Tables<K, V> {
         }
     }
 
-    /// Takes registrations out of the table of keys.
-    pub(super) fn remove<'a>(&self, key: &K, owner: Pid, numbers: impl Iterator<Item = &'a u64>) {
+    /// Takes registrations out of the table of keys: those whose numbers `each` gives.
+    pub(super) fn remove(&self, key: &K, owner: Pid, each: impl FnOnce(&mut dyn FnMut(&u64))) {
         let mut removed = Vec::new();
         let partition = self.of_key(key, owner);
         let mut keys = partition.keys.write();
         if let Some(entries) = keys.get_mut(key) {
-            removed.extend(numbers.filter_map(|number| entries.remove(number)));
+            each(&mut |number| removed.extend(entries.remove(number)));
             partition.count.fetch_sub(removed.len(), Ordering::Relaxed);
             if entries.is_empty() {
                 keys.remove(key);
@@ -141,7 +154,7 @@ impl<K: Key, V: Value> Tables<K, V> {
     pub(super) fn forget(&self, owner: Pid) {
         let owned = self.of_owner(owner).owners.lock().remove(&owner);
         for (key, numbers) in owned.into_iter().flatten() {
-            self.remove(&key, owner, numbers.iter().map(|(number, ())| number));
+            self.remove(&key, owner, |remove| numbers.each(|number, ()| remove(number)));
         }
     }
 }
@@ -153,7 +166,12 @@ impl<K: Key, V: Value> Partition<K, V> {
             return Vec::new();
         };
         let mut found = Vec::with_capacity(entries.len());
-        found.extend(entries.values().cloned());
+        entries.each(|_, entry| found.push(entry.clone()));
         found
+    }
+
+    /// Who has a key of a unique registry, or had it, if that one's keys were not cleaned up yet.
+    pub(super) fn holder(&self, key: &K) -> Option<(Pid, V)> {
+        self.keys.read().get(key)?.any().cloned()
     }
 }

@@ -1,7 +1,7 @@
 //! Registries as places for names of servers.
 
 use super::entries::register_pid;
-use super::{Key, Kind, Registry, RegistryError, Value, lookup};
+use super::{Key, Kind, Registry, RegistryError, Value};
 use crate::destination::Target;
 use crate::gen_server::{self, Address, GenServer, StartError};
 use crate::message::Message;
@@ -63,7 +63,7 @@ impl<K: Key, V: Value> Via<K, V> {
     /// The process under the key.
     pub fn whereis(&self) -> Option<Pid> {
         match self.registry.kind() {
-            Kind::Unique => lookup(&self.registry, &self.key).pop().map(|(pid, _)| pid),
+            Kind::Unique => self.registry.0.holder(&self.key).map(|(pid, _)| pid),
             Kind::Duplicate => None,
         }
     }

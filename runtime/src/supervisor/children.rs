@@ -3,9 +3,10 @@
 use super::child_spec::ChildSpec;
 use super::snapshot::{ChildEnd, ChildStatus};
 use super::strategy::{Intensity, Restart, Strategy};
+use crate::hash::Mixing;
 use crate::name::Name;
 use crate::node::node;
-use crate::pid::{Mixing, Pid};
+use crate::pid::Pid;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;

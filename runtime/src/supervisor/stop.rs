@@ -2,7 +2,8 @@
 
 use super::strategy::Shutdown;
 use crate::ExitReason;
-use crate::pid::{InOrder, MonitorRef, Pid};
+use crate::hash::InOrder;
+use crate::pid::{MonitorRef, Pid};
 use crate::process::{self, Down, scan::Scan};
 use std::collections::HashMap;
 use std::time::Duration;

@@ -7,8 +7,8 @@ mod monitor;
 
 use super::callers;
 use super::error::{TaskError, TaskFailure};
+use crate::hash::InOrder;
 use crate::message::Term;
-use crate::pid::InOrder;
 use crate::process::current;
 use crate::process::task::{Body, Start};
 use crate::supervisor::Shutdown;

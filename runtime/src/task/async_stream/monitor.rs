@@ -1,9 +1,9 @@
 //! The process between a stream's consumer and its tasks: it has them started, and sees how they end.
 
 use crate::destination::Target;
+use crate::hash::Mixing;
 use crate::message::Message;
 use crate::node::node;
-use crate::pid::Mixing;
 use crate::process::scan::Scan;
 use crate::process::task::{Body, Start};
 use crate::process::{self, Down, Exit, Flag};
