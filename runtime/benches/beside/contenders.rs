@@ -224,4 +224,27 @@ impl Contender {
             _ => Sample::Failed,
         }
     }
+
+    /// Counts the instructions of an operation, on one thread: those that twice as many more take, so that what a program
+    /// does before and after is left out.
+    pub(crate) fn instructions(&self, figure: &Figure, size: usize) -> Sample {
+        let of = |size: usize| {
+            let mut command = Command::new("valgrind");
+            command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+            command.args(&self.command).args([figure.id, &size.to_string(), "1"]);
+            let output = command.output().ok()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            let (_, counted) = said.split_once("Collected : ")?;
+            counted.split_whitespace().next()?.parse::<f64>().ok()
+        };
+        match (of(size), of(3 * size)) {
+            (Some(few), Some(many)) => Sample::Each((many - few) / (2 * size) as f64),
+            _ => Sample::Failed,
+        }
+    }
+}
+
+/// Whether valgrind is here.
+pub(crate) fn can_count_instructions() -> bool {
+    printed("valgrind", &["--version"]).is_some()
 }

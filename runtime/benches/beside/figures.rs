@@ -12,6 +12,12 @@ pub(crate) struct Figure {
     pub(crate) linear: bool,
 }
 
+impl Figure {
+    pub(crate) fn is_about_bytes(&self) -> bool {
+        matches!(self.bar, Bar::Bytes(_))
+    }
+}
+
 pub(crate) enum Bar {
     Times(f64),
     Bytes(usize),

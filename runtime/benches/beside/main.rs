@@ -14,7 +14,7 @@ use contenders::{Contender, Contenders};
 use figures::{FIGURES, Figure};
 use std::process::exit;
 use std::time::Instant;
-use table::Samples;
+use table::{Sample, Samples};
 
 const USAGE: &str = "\
 usage: cargo bench -p crabtree --bench beside -- [options]
@@ -78,17 +78,36 @@ fn main() {
     if options.trace && !crabtree.is_empty() {
         let untraced = contenders.untraced(&crabtree);
         let both: Vec<Contender> = crabtree.iter().map(|one| (*one).clone()).chain(untraced).collect();
-        let rows = figures
-            .iter()
-            .filter(|figure| figure.id != "stop_children")
-            .map(|figure| {
-                eprintln!("{} without hooks", figure.id);
-                (*figure, measure(&both, figure, size(figure), rounds))
-            });
-        table::hooks(&rows.collect::<Vec<_>>());
+        let measured = match contenders::can_count_instructions() {
+            true => Measured::Instructions,
+            false => Measured::Time,
+        };
+        // A stop takes too long under valgrind, and bytes are no matter of hooks.
+        let figures = (figures.iter()).filter(|figure| figure.id != "stop_children" && !figure.is_about_bytes());
+        let rows = figures.map(|figure| {
+            eprintln!("{} without hooks", figure.id);
+            let all = match measured {
+                Measured::Instructions => in_turn(&both, rounds, |one| {
+                    one.instructions(figure, figure.size / INSTRUCTIONS_OF)
+                }),
+                Measured::Time => measure(&both, figure, size(figure), rounds),
+            };
+            (*figure, all)
+        });
+        table::hooks(measured, &rows.collect::<Vec<_>>());
     }
     println!("It took {:.0?}.", began.elapsed());
 }
+
+/// What of a program is measured.
+#[derive(Clone, Copy)]
+enum Measured {
+    Time,
+    Instructions,
+}
+
+/// Instructions are counted in programs of this part of the size.
+const INSTRUCTIONS_OF: usize = 50;
 
 /// Runs one figure of all contenders in turn.
 fn measure<'a>(
@@ -96,6 +115,14 @@ fn measure<'a>(
     figure: &Figure,
     size: usize,
     rounds: usize,
+) -> Vec<(&'a Contender, Samples)> {
+    in_turn(contenders, rounds, |contender| contender.run(figure, size))
+}
+
+fn in_turn<'a>(
+    contenders: impl IntoIterator<Item = &'a Contender>,
+    rounds: usize,
+    run: impl Fn(&Contender) -> Sample,
 ) -> Vec<(&'a Contender, Samples)> {
     let mut all: Vec<(&Contender, Samples)> = contenders
         .into_iter()
@@ -105,7 +132,7 @@ fn measure<'a>(
         for (contender, samples) in &mut all {
             // What a contender does not have, or not in time, it does not have in the next round either.
             if round == 0 || !samples.is_empty() {
-                samples.add(contender.run(figure, size));
+                samples.add(run(contender));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What was measured, as Markdown.
 
+use crate::Measured;
 use crate::contenders::{Contender, Contenders};
 use crate::figures::{Bar, Figure};
 use std::time::Duration;
@@ -212,9 +213,18 @@ pub(crate) fn linearity(contender: &Contender, rows: &[(&Figure, Samples, Sample
 }
 
 /// The bar: hooks that nobody uses cost two hundredths at most.
-pub(crate) fn hooks(rows: &[Row<'_>]) {
+pub(crate) fn hooks(measured: Measured, rows: &[Row<'_>]) {
     println!("## Hooks for traces, while nobody traces\n");
-    println!("What they cost, in hundredths of what the figure takes without them: 2 at most, within the spread.\n");
+    match measured {
+        Measured::Instructions => println!(
+            "Instructions for an operation, on one thread, as valgrind counts them; and what hooks cost, in hundredths of \
+             what the figure takes without them: 2 at most.\n"
+        ),
+        Measured::Time => println!(
+            "Nanoseconds for an operation, for there is no valgrind here; and what hooks cost, in hundredths of what the \
+             figure takes without them: 2 at most, within the spread. Two builds can differ by more than hooks cost.\n"
+        ),
+    }
     println!("| | with hooks | without | cost |\n{}", rule(3));
     for (figure, all) in rows {
         let (with, without) = all.split_at(all.len() / 2);
