@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::pid::Pid;
 use crate::process::call::Origin;
 use crate::process::scan::{Scan, poll_oldest};
-use crate::process::{self, Exit, Place};
+use crate::process::{self, Down, Exit, Place};
 use crate::sys::{Event, Status};
 use crate::type_name::without_paths;
 use crate::{ExitReason, exit, me, report};
@@ -50,8 +50,41 @@ pub(super) struct Serving {
 struct Extras {
     hibernate_after: Option<Duration>,
     debugging: Debugging,
-    /// What it handles, or handled last, for the report; empty if that is a request.
-    last: String,
+    /// What it handles, or handled last, for the report; `None` if that is a request.
+    last: Option<Last>,
+}
+
+/// What is no request, for the report.
+enum Last {
+    Text(String),
+    /// Copied more quickly than shown, and few of them are ever shown.
+    Exit(Exit),
+    Down(Down),
+}
+
+impl Last {
+    fn of(message: &Message) -> Last {
+        // What a reason owns is not kept.
+        let is_plain = |reason: &ExitReason| {
+            !matches!(
+                reason,
+                ExitReason::ShutdownWith(_) | ExitReason::Panic(_) | ExitReason::Other(_)
+            )
+        };
+        match (message.downcast_ref::<Exit>(), message.downcast_ref::<Down>()) {
+            (Some(exit), _) if is_plain(&exit.reason) => Last::Exit(exit.clone()),
+            (_, Some(down)) if is_plain(&down.reason) => Last::Down(down.clone()),
+            _ => Last::Text(shortened(message)),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Last::Text(text) => text.clone(),
+            Last::Exit(exit) => shortened(exit),
+            Last::Down(down) => shortened(down),
+        }
+    }
 }
 
 /// What a server has to deal with.
@@ -99,7 +132,7 @@ impl Serving {
         let extras = Extras {
             hibernate_after,
             debugging,
-            last: String::new(),
+            last: None,
         };
         Serving {
             server,
@@ -301,19 +334,20 @@ impl Serving {
     }
 
     fn note(&mut self, task: &Task) {
-        let (last, origin, text) = match task {
+        let (last, origin, other) = match task {
             Task::End(_) => (None, None, None),
-            Task::Continue(value) => (None, None, Some(format!("continue {}", shortened(value)))),
+            Task::Continue(value) => {
+                let text = format!("continue {}", shortened(value));
+                (None, None, Some(Last::Text(text)))
+            }
             Task::Handle(message) => match message.handler() {
-                None => (None, Origin::of(message), Some(shortened(message))),
+                None => (None, Origin::of(message), Some(Last::of(message))),
                 last => (last, Origin::of(message), None),
             },
         };
         (self.last, self.origin) = (last, origin);
-        match (text, &mut self.extras) {
-            (None, None) => {}
-            (None, Some(extras)) => extras.last.clear(),
-            (Some(text), _) => self.extras_mut().last = text,
+        if other.is_some() || self.extras.is_some() {
+            self.extras_mut().last = other;
         }
     }
 
@@ -375,15 +409,14 @@ impl Serving {
     fn report(&self, reason: &ExitReason) {
         let mut details = Vec::new();
         let of_whom;
-        let told = self.extras.as_ref().map_or("", |extras| &extras.last);
+        let told = self.extras.as_ref().and_then(|extras| extras.last.as_ref());
         match (self.last, self.origin) {
             (Some(handler), Some(origin)) => {
                 of_whom = format!("Last message (from {})", origin.pid);
                 details.push((&*of_whom, without_paths(handler.name())));
             }
             (Some(handler), None) => details.push(("Last message", without_paths(handler.name()))),
-            (None, _) if !told.is_empty() => details.push(("Last message", told.to_owned())),
-            (None, _) => {}
+            (None, _) => details.extend(told.map(|told| ("Last message", told.shown()))),
         }
         details.push(("State", shown(&*self.server)));
         details.extend(self.logged().into_iter().map(|event| ("Log", event)));
@@ -409,7 +442,7 @@ fn text(value: &impl fmt::Debug) -> String {
 const SHOWN: usize = 200;
 
 /// The beginning of what `Debug` says.
-fn shortened(message: &Message) -> String {
+fn shortened(message: &dyn fmt::Debug) -> String {
     struct Beginning(String);
 
     impl Write for Beginning {
@@ -425,7 +458,7 @@ fn shortened(message: &Message) -> String {
     match complete {
         Ok(Ok(())) => beginning.0,
         Ok(Err(fmt::Error)) => beginning.0 + "…",
-        Err(_) => text(message),
+        Err(_) => text(&message),
     }
 }
 

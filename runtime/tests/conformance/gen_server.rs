@@ -1295,6 +1295,41 @@ fn a_panic_in_terminate_is_the_reason_of_the_end() {
     });
 }
 
+/// A server that ends at any message, and says no to it.
+#[derive(Debug)]
+struct Touchy;
+
+impl GenServer for Touchy {
+    type Args = ();
+
+    async fn init((): ()) -> Init<Touchy> {
+        process::flag(Flag::TrapExit, true);
+        Init::ok(Touchy)
+    }
+
+    async fn handle_info(&mut self, message: Message) -> Next {
+        drop(message);
+        exit("no")
+    }
+}
+
+// gen_server_SUITE: error_format_status: "Last message in was ~p"
+#[test]
+fn a_report_shows_a_message_that_is_no_request_whatever_became_of_it() {
+    check(async {
+        for reason in [ExitReason::Normal, ExitReason::Killed, "boom".into()] {
+            let text = printed(async {
+                let touchy = gen_server::start::<Touchy>(()).await.unwrap();
+                process::exit(touchy, reason.clone());
+                end_of(touchy.pid()).await;
+            })
+            .await;
+            let message = Exit { from: me(), reason };
+            assert!(text.contains(&format!("\nLast message: {message:?}\n")), "{text}");
+        }
+    });
+}
+
 /// A server whose state must not be seen.
 #[derive(Debug)]
 struct Secret {
