@@ -2,6 +2,7 @@
 
 use super::GenServer;
 use super::error::StartError;
+use super::server::debug;
 use crate::destination::Target;
 use crate::message::Message;
 use crate::name::{Name, NoSuchName};
@@ -195,7 +196,7 @@ impl<S: GenServer> Address for Server<S> {
     }
 
     fn shown(&self) -> String {
-        self.pid.to_string()
+        debug(&self.pid)
     }
 }
 
@@ -210,8 +211,12 @@ impl<S: GenServer> Address for Named<S> {
     }
 
     fn shown(&self) -> String {
-        format!("named::<{}>({:?})", short_type_name::<S>(), self.name)
+        shown_by_name(&short_type_name::<S>(), &self.name)
     }
+}
+
+fn shown_by_name(server: &str, name: &Name) -> String {
+    format!("named::<{server}>({name:?})")
 }
 
 impl<A: Address> Address for &A {

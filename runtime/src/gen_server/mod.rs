@@ -178,7 +178,7 @@ pub trait GenServer: Debug + Send + Sized + 'static {
     /// How the state is shown in reports, in traces, and by [`sys::get_status`](crate::sys::get_status): by `Debug`,
     /// unless something in it is secret or too long.
     fn format_status(&self) -> String {
-        format!("{self:?}")
+        server::debug(&self)
     }
 
     /// Cleans up when the server ends in one of the ways that the [module](crate::gen_server) names.

@@ -469,6 +469,11 @@ pub(super) fn no_handle_continue(value: &Message) -> Next {
     ))
 }
 
+/// A value as text: compiled here, where a user's type would have it compiled again.
+pub(super) fn debug(value: &dyn fmt::Debug) -> String {
+    format!("{value:?}")
+}
+
 /// What a server does with a message that it does not know.
 pub(crate) fn unknown(message: &dyn fmt::Debug) {
     let text = format!(
