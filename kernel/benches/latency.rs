@@ -236,6 +236,7 @@ impl Options {
     /// What the library's generic functions cost a cell that uses them, in the compiler's time.
     async fn server(&self) {
         let (mut prints, mut serves) = (Times::new(), Times::new());
+        let (mut bare_prints, mut bare_serves) = (Times::new(), Times::new());
         for _ in 0..self.rounds(5) {
             let mut kernel = self.crabtree().await;
             kernel.run("println!(\"warm\");").await;
@@ -247,9 +248,11 @@ impl Options {
                     .run(&format!("println!(\"{{}} {{}}\", {number}, {});", prints.0.len()))
                     .await;
                 prints.push(kernel.compiling());
+                bare_prints.push(rustc_of(&mut kernel));
             }
             kernel.run(&SERVER.replace("NUMBER", &number)).await;
             serves.push(kernel.compiling());
+            bare_serves.push(rustc_of(&mut kernel));
             kernel.end().await;
         }
         let ratio = serves.median() / prints.median();
@@ -261,6 +264,10 @@ impl Options {
             None,
         );
         told("server ÷ print", ratio, "≤ 2", ratio <= 2.0);
+        row("bare rustc on a cell that prints", &bare_prints, "", None);
+        row("bare rustc on that server", &bare_serves, "", None);
+        let ratio = bare_serves.median() / bare_prints.median();
+        told("server ÷ print, bare rustc", ratio, "≤ 2", ratio <= 2.0);
     }
 
     /// From the launch to what a reader sees first, of a cell that no session has had; and the same after a restart.
@@ -382,41 +389,64 @@ impl Options {
         row("inspection, warm", &times[1], "", Some(50.0));
     }
 
-    /// What kernel and host hold after the last chapter, which evcxr has no words for, and after cells that both can run.
+    /// What kernel and host hold after the last chapter, and after cells that evcxr can run too. It has no words for that
+    /// chapter, so it gets the packages that the chapter adds, a variable whose type comes from them, and plain cells.
     async fn memory(&self) {
-        let mut held = Vec::new();
-        for (kind, cells) in [
-            (Kind::Crabtree, chapters().pop().expect("a chapter")),
-            (Kind::Crabtree, plain()),
-            (Kind::Evcxr, plain()),
-        ] {
-            let program = match kind {
-                Kind::Evcxr => self.evcxr.as_ref(),
-                Kind::Crabtree | Kind::Keeping => Some(&self.crabtree),
+        let chapter = chapters().pop().expect("a chapter");
+        let like_chapter: Vec<String> = (chapter.iter().filter(|cell| cell.starts_with(":dep")).cloned())
+            .chain(["let client = reqwest::Client::new();".to_owned()])
+            .chain(plain())
+            .collect();
+        let pairs = [
+            (
+                "chapter 6",
+                chapter,
+                "its `:dep`, a `let` with it and plain cells",
+                like_chapter,
+            ),
+            ("plain cells", plain(), "plain cells", plain()),
+        ];
+        for (what, cells, what_theirs, their_cells) in pairs {
+            let (own, asked) = Self::held(self.crabtree().await, &cells).await;
+            let theirs = match self.evcxr().await {
+                Some(evcxr) => Some(Self::held(evcxr, &their_cells).await),
+                None => None,
             };
-            let Some(program) = program else { continue };
-            let mut kernel = Kernel::launch(program, kind).await;
-            kernel.run("let warm = 1;").await;
-            tokio::time::sleep(SETTLING).await;
-            for cell in cells {
-                kernel.run(&cell).await;
+            for (own, theirs, asked) in [
+                (own, theirs.map(|(theirs, _)| theirs), ""),
+                (asked, theirs.map(|(_, theirs)| theirs), " and a completion"),
+            ] {
+                let bar = theirs.map(|theirs| format!("≤ {theirs:.0}")).unwrap_or_default();
+                told(
+                    &format!("memory of kernel and host after {what}{asked}, MiB"),
+                    own,
+                    &bar,
+                    theirs.is_none_or(|theirs| own <= theirs),
+                );
+                if let Some(theirs) = theirs {
+                    println!(
+                        "| memory of evcxr_jupyter and its child after {what_theirs}{asked}, MiB | {theirs:.0} | | | |"
+                    );
+                }
             }
-            held.push(kernel.memory());
-            kernel.end().await;
         }
-        let theirs = held.get(2).copied();
-        let bar = theirs.map(|theirs| format!("≤ {theirs:.0}")).unwrap_or_default();
-        for (what, held) in ["chapter 6", "plain cells"].into_iter().zip(&held) {
-            told(
-                &format!("memory of kernel and host after {what}, MiB"),
-                *held,
-                &bar,
-                theirs.is_none_or(|theirs| *held <= theirs),
-            );
+    }
+
+    /// What a kernel and its children hold after these cells, and after a completion that follows.
+    async fn held(mut kernel: Kernel, cells: &[String]) -> (f64, f64) {
+        kernel.run("let warm = 1;").await;
+        tokio::time::sleep(SETTLING).await;
+        for cell in cells {
+            kernel.run(cell).await;
         }
-        if let Some(theirs) = theirs {
-            println!("| memory of evcxr_jupyter and its child after plain cells, MiB | {theirs:.0} | | | |");
-        }
+        tokio::time::sleep(SETTLING).await;
+        let before = kernel.memory();
+        let content = json!({"code": "String::fr", "cursor_pos": 10});
+        kernel.ask("complete_request", content).await;
+        tokio::time::sleep(SETTLING).await;
+        let after = kernel.memory();
+        kernel.end().await;
+        (before, after)
     }
 }
 
