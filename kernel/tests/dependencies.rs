@@ -177,3 +177,33 @@ async fn a_package_that_asks_for_versions_that_cannot_be_had_leaves_the_session_
     assert!(text.contains("libc") && text.contains("0.2.100"), "{text}");
     assert_eq!(kernel.value("kept").await, "6");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_is_there_for_the_code_of_its_cell_and_stays_whatever_becomes_of_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let kinds = package(
+        directory.path(),
+        "kinds",
+        "",
+        "pub struct Kind(pub u8);\npub fn kind() -> Kind {\n    Kind(7)\n}",
+    );
+    let texts = package(
+        directory.path(),
+        "texts",
+        "",
+        "pub fn text() -> &'static str {\n    \"here\"\n}",
+    );
+    let mut kernel = Kernel::start().await;
+    kernel
+        .run(&format!("{kinds}let (found, also) = (vec![kinds::kind()], 1);"))
+        .await;
+    assert_eq!(kernel.value("(found[0].0, also)").await, "(7, 1)");
+    let failed = kernel.execute(&format!("{texts}let number: u8 = texts::text();")).await;
+    let (_, text) = failed.error();
+    assert!(text.contains("E0308"), "{text}");
+    assert_eq!(kernel.value("texts::text()").await, "\"here\"");
+    kernel.run(":opt 1\nlet fast = kinds::kind();").await;
+    assert_eq!(kernel.value("fast.0").await, "7");
+    let told = kernel.value(":opt 0").await;
+    assert!(told.contains("Optimization: 0"), "{told}");
+}

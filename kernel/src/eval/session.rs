@@ -15,14 +15,15 @@ use super::ahead::{self, Ahead};
 use super::assist::{Assist, Change, commands};
 use super::building::{self, Report};
 use super::cargo::Tools;
-use super::environment::{self, Blind, StandIn};
+use super::environment::{self, Blind};
 use super::link::{Ending, Link, OWN_CELL};
 use super::local::LocalPackages;
 use super::locate::Listings;
 use super::mistakes::{self, Fate, Fates};
 use super::redefine::Definitions;
 use super::rewrite::{
-    Cell, Edit, Request, Rewritten, adds_dependencies, dependencies, request, rewrite, split, written_types,
+    Cell, Edit, Request, Rewritten, adds_dependencies, before, dependencies, request, rewrite, runs_programs, split,
+    written_types,
 };
 use super::subshell::{self, Inherited};
 use super::timings::mark;
@@ -77,8 +78,10 @@ pub(super) struct Session {
     events: UnboundedSender<Event>,
     /// What the reader of the first cell is to be told.
     notes: Vec<String>,
-    /// Whether rust-analyzer knows the standard library and the dependencies.
+    /// Whether evcxr's analyzer knows the standard library and the dependencies.
     sees: bool,
+    /// How often it was told to look.
+    looks: usize,
     role: Role,
     /// The compiler that waits for a cell.
     _ahead: Ahead,
@@ -164,7 +167,11 @@ impl Session {
             let resolved = prepared.resolve(&dir, &dependencies);
             let _ = resolved.and_then(|resolved| prepared.borrow_units(&dir, &resolved));
         }
-        take_over(&mut evcxr, &link, taken)?;
+        {
+            // Of what is added its analyzer is to know no more than of the rest.
+            let _blind = environment::blind(&dir.crate_dir(), &no_library);
+            take_over(&mut evcxr, &link, taken)?;
+        }
         let mut fates = Fates::default();
         let definitions = match (&role, number) {
             (_, Some(number)) => {
@@ -201,6 +208,7 @@ impl Session {
                 .into_iter()
                 .collect(),
             sees: false,
+            looks: 0,
             role,
             _ahead: ahead,
             analyzer_cargo: prepared.analyzer_cargo(&dir)?,
@@ -289,19 +297,24 @@ impl Session {
             self.replace_host();
             note
         });
+        self.notes.extend(died);
         self.tell_versions_apart();
-        let adds = adds_dependencies(reader_code);
-        if adds {
-            self.definitions.begin_statics_anew();
+        let variables = self.variables();
+        if let Some(before) = before(reader_code) {
+            if let Err(failure) = self.change_compilation(job, &before) {
+                return self.failed(failure, job, &before, &variables, interrupted);
+            }
+            if interrupted() {
+                return outcome::interrupted();
+            }
         }
         let plan = self.definitions.plan(code, &split(code));
         let mut written = false;
         let Cell {
             mut code,
             suffix,
-            mut notes,
+            notes,
             needs_types,
-            commands,
             help,
         } = {
             let cell = rewrite(code, plan.edits.clone());
@@ -313,15 +326,12 @@ impl Session {
                 None => cell,
             }
         };
-        if needs_types && !written || commands {
+        if needs_types && !written {
             self.see();
         }
-        let _normal = commands.then(environment::normal);
-        notes.extend(died);
-        let variables = self.variables();
         self.listings.begin(id, count, code.clone());
         if let Some(replaced) = self.link.begin(id, job.notebook_cell.as_deref(), plan.shares) {
-            notes.push(outcome::evaluator_died_before(&replaced));
+            self.notes.push(outcome::evaluator_died_before(&replaced));
         }
         for note in std::mem::take(&mut self.notes).into_iter().chain(notes) {
             self.link.print(StreamName::Stderr, note);
@@ -335,19 +345,7 @@ impl Session {
         }
         let mut text = code.text().to_owned() + &plan.suffix + &suffix;
         mark("rewritten");
-        let added = dependencies(reader_code);
-        let mut result = if adds {
-            // What is not borrowed is compiled.
-            let _ = self.prepared.borrow_units(&self.dir, &self.resolved);
-            let report = Report {
-                events: self.events.clone(),
-                cell,
-                added: packages_of(&added, &self.resolved),
-            };
-            building::told(&report, &self.dir.crate_dir(), || self.evcxr.execute(&text))
-        } else {
-            self.evcxr.execute(&text)
-        };
+        let mut result = self.evcxr.execute(&text);
         if written && result.as_ref().is_err_and(is_about_types) {
             // Of a mistake in what was written for them, the reader is not to hear.
             self.see();
@@ -374,56 +372,117 @@ impl Session {
                 variables,
             }
         });
-        if change.is_some() && adds {
-            self.dependencies = merged(&self.dependencies, &added);
-            let packages = self.packages.changed();
-            // What is not lent is compiled again.
-            let _ = self.prepared.lend_units(&self.dir, &packages);
-            // What cargo says was said while it compiled them.
-            self.local.add(packages.local().unwrap_or_default());
-            self.tell_versions_apart();
-            self.assist.set_packages(packages, false);
-        }
         self.assist.end(change);
-        let ended_well = result.is_ok() && end.as_ref().is_none_or(|end| *end == CellEnd::Done);
-        let fate = match &result {
-            Ok(_) if ended_well => Fate::Moved(count),
-            Ok(_) => Fate::Lost(count),
-            Err(Error::SubprocessTerminated(_)) => Fate::Gone,
-            Err(_) => Fate::Redefined,
+        let outputs = match result {
+            Ok(outputs) => outputs,
+            Err(error) => return self.failed(Failure { error, processes }, job, &code, &variables, interrupted),
+        };
+        let ended_well = end.as_ref().is_none_or(|end| *end == CellEnd::Done);
+        let fate = if ended_well {
+            Fate::Moved(count)
+        } else {
+            Fate::Lost(count)
         };
         self.note_fates(&variables, fate, &code, (!ended_well).then_some(count));
-        match result {
-            Ok(outputs) => {
-                self.definitions = plan.then;
-                if end.is_some() {
-                    self.definitions.statics_are_shared();
-                }
-                if let Role::Main(inherited) = &self.role {
-                    let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
-                    inherited.note(&text, &self.definitions, self.variables());
-                }
-                self.show(cell, outputs);
-                let Some(end) = end else { return Outcome::Ok };
-                let lost = match end {
-                    CellEnd::Abandoned => self.forget(&variables, code.source()),
-                    _ => Vec::new(),
-                };
-                outcome::of_cell(end, &self.listings, &lost)
+        self.definitions = plan.then;
+        if end.is_some() {
+            self.definitions.statics_are_shared();
+        }
+        if let Role::Main(inherited) = &self.role {
+            let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
+            inherited.note(&text, &self.definitions, self.variables());
+        }
+        self.show(cell, outputs);
+        let Some(end) = end else { return Outcome::Ok };
+        let lost = match end {
+            CellEnd::Abandoned => self.forget(&variables, code.source()),
+            _ => Vec::new(),
+        };
+        outcome::of_cell(end, &self.listings, &lost)
+    }
+
+    /// Tells evcxr what the commands `before` a cell say of what cells are compiled with. It is so from here on, whatever
+    /// becomes of the cell.
+    fn change_compilation(&mut self, job: &Job, before: &Rewritten) -> Result<(), Failure> {
+        let CellId(id) = job.cell;
+        let added = dependencies(&job.code);
+        let adds = adds_dependencies(&job.code);
+        if adds {
+            self.definitions.begin_statics_anew();
+            // What is not borrowed is compiled.
+            let _ = self.prepared.borrow_units(&self.dir, &self.resolved);
+        }
+        self.listings.begin(id, job.count, before.clone());
+        if let Some(replaced) = self.link.begin(OWN_CELL, None, false) {
+            self.notes.push(outcome::evaluator_died_before(&replaced));
+        }
+        let report = Report {
+            events: self.events.clone(),
+            cell: job.cell,
+            added: packages_of(&added, &self.resolved),
+        };
+        let result = {
+            // evcxr's analyzer looks, since the manifest is another one. Programs of the reader's want a normal environment.
+            self.sees = runs_programs(&job.code);
+            let _normal = self.sees.then(environment::normal);
+            let _blind = (!self.sees).then(|| environment::blind(&self.dir.crate_dir(), &self.prepared.no_library()));
+            // Something runs, so that evcxr tries what it was told.
+            let text = format!("{}\n();", before.text());
+            building::told(&report, &self.dir.crate_dir(), || self.evcxr.execute(&text))
+        };
+        let Ending { processes, .. } = self.link.end(OWN_CELL);
+        self.listings.keep(id);
+        let outputs = result.map_err(|error| Failure { error, processes })?;
+        self.show(job.cell, outputs);
+        if adds {
+            let _normal = environment::normal();
+            self.dependencies = merged(&self.dependencies, &added);
+            self.packages = self.packages.changed();
+            // What is not lent is compiled again.
+            let _ = self.prepared.lend_units(&self.dir, &self.packages);
+            // What cargo says was said while it compiled them.
+            self.local.add(self.packages.local().unwrap_or_default());
+            self.tell_versions_apart();
+            self.assist.set_packages(self.packages.clone(), false);
+            if let Role::Main(inherited) = &self.role {
+                let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
+                inherited.note_commands(before.text());
             }
-            Err(Error::SubprocessTerminated(_)) if self.is_subshell() => outcome::subshell_died(),
-            Err(Error::SubprocessTerminated(status)) => {
+        }
+        Ok(())
+    }
+
+    /// What becomes of a cell that evcxr has not run to its end; `code` is what evcxr got of it, and `variables` are those that
+    /// there were.
+    fn failed(
+        &mut self,
+        failure: Failure,
+        job: &Job,
+        code: &Rewritten,
+        variables: &[String],
+        interrupted: &dyn Fn() -> bool,
+    ) -> Outcome {
+        let (CellId(id), count) = (job.cell, job.count);
+        let Failure { error, processes } = failure;
+        let fate = match &error {
+            Error::SubprocessTerminated(_) => Fate::Gone,
+            _ => Fate::Redefined,
+        };
+        self.note_fates(variables, fate, code, Some(count));
+        match error {
+            Error::SubprocessTerminated(_) if self.is_subshell() => outcome::subshell_died(),
+            Error::SubprocessTerminated(status) => {
                 self.link.take_died();
                 self.definitions.begin_statics_anew();
-                outcome::host_died(&status, &variables, processes)
+                outcome::host_died(&status, variables, processes)
             }
-            Err(_) if interrupted() => outcome::interrupted(),
-            Err(Error::CompilationErrors(errors)) => {
+            _ if interrupted() => outcome::interrupted(),
+            Error::CompilationErrors(errors) => {
                 let elsewhere = |line, column| {
                     let place = self.listings.find(&crabtree_link::place(id, line, column))?;
                     Some((place, self.listings.source(place.count)?))
                 };
-                match report::compile_errors(&errors, &code, count, &self.fates, &elsewhere) {
+                match report::compile_errors(&errors, code, count, &self.fates, &elsewhere) {
                     Some(error) => Outcome::Error(error),
                     None => outcome::failed(
                         "CompileError",
@@ -431,10 +490,10 @@ impl Session {
                     ),
                 }
             }
-            Err(error) => {
+            error => {
                 let text = error.to_string();
                 match mistakes::of_sentence(&text, code.source()) {
-                    Some(mistake) => Outcome::Error(report::cannot_be_kept(&mistake, &code, count)),
+                    Some(mistake) => Outcome::Error(report::cannot_be_kept(&mistake, code, count)),
                     None => outcome::failed("CompileError", text.replace("evcxr", "the session")),
                 }
             }
@@ -444,7 +503,7 @@ impl Session {
     /// What writes the types of the variables that a cell keeps, if that spares evcxr's analyzer to look.
     fn types_of(&self, code: &str, cell: &Cell) -> Option<Vec<Edit>> {
         // The analyzer that we ask knows nothing of what a subshell takes over.
-        if !cell.needs_types || cell.commands || self.sees || self.is_subshell() {
+        if !cell.needs_types || self.sees || self.is_subshell() {
             return None;
         }
         written_types(code, || self.assist.types(code))
@@ -533,15 +592,28 @@ impl Session {
         lost
     }
 
-    /// Has rust-analyzer look at everything, from the next cell on.
+    /// Has evcxr's analyzer look at everything, from the next cell on.
     fn see(&mut self) {
         if !self.sees {
             // It looks again when Cargo.toml changes; a comment is a change.
-            self.sees = self.evcxr.execute(":opt 0 # types").is_ok();
-            let _stand_in = StandIn::new(&self.analyzer_cargo);
+            self.looks += 1;
+            let comment = format!(":opt {} # look {}", self.level_of_optimization(), self.looks);
+            self.sees = self.evcxr.execute(&comment).is_ok();
+            // Of the packages that cells have added the real cargo has to tell.
+            let added = self.packages.are_changed();
+            let _normal = added.then(environment::normal);
+            let _stand_in = (!added).then(|| environment::with_stand_in(&self.analyzer_cargo));
             // It is about the looking, not about what is found; if it fails, the next cell looks again.
             let _ = self.evcxr.completions("()", 2);
         }
+    }
+
+    /// What `:opt` has said last.
+    fn level_of_optimization(&self) -> String {
+        let manifest = std::fs::read_to_string(self.dir.crate_dir().join("Cargo.toml")).unwrap_or_default();
+        let manifest: toml::Table = manifest.parse().unwrap_or_default();
+        let level = || manifest.get("profile")?.get("dev")?.get("opt-level");
+        level().map_or("0".to_owned(), toml::Value::to_string)
     }
 
     /// Ends the host, if it has not died, and starts a new one.
@@ -557,6 +629,13 @@ impl Session {
         // If it does not work, neither does the cell that follows, and that is told.
         let _ = self.evcxr.execute("();");
     }
+}
+
+/// Why evcxr has not run to its end what it was given.
+struct Failure {
+    error: Error,
+    /// How many processes there were then.
+    processes: usize,
 }
 
 /// What a cell needs that only another session has.
@@ -659,7 +738,6 @@ fn take_over(evcxr: &mut CommandContext, link: &Link, inherited: &Inherited) -> 
     if code.is_empty() {
         return Ok(());
     }
-    let _normal = environment::normal();
     link.begin(OWN_CELL, None, false);
     let defined = evcxr.execute(&code);
     link.end(OWN_CELL);

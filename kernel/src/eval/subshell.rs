@@ -75,6 +75,13 @@ impl Inherited {
         self.variables = variables;
     }
 
+    /// The main shell has followed commands.
+    pub(super) fn note_commands(&mut self, text: &str) {
+        for line in text.lines().filter(|line| line.trim_start().starts_with(":dep ")) {
+            push(&mut self.items.dependencies, line.trim());
+        }
+    }
+
     /// The cell that defines all of it.
     pub(super) fn code(&self) -> String {
         self.items.code()
@@ -92,10 +99,6 @@ struct Items {
 
 impl Items {
     fn note(&mut self, text: &str) {
-        let commands = text.lines().take_while(|line| !line.trim_start().starts_with("//"));
-        for line in commands.filter(|line| line.trim_start().starts_with(":dep ")) {
-            push(&mut self.dependencies, line.trim());
-        }
         let mut owner: Option<String> = None;
         for statement in split(text) {
             let Some(item) = ast::Item::cast(statement.node.clone()) else {
@@ -226,18 +229,19 @@ mod tests {
 
     #[test]
     fn a_subshell_gets_the_last_definition_of_each_name_with_its_impls() {
-        let mut items = Items::default();
+        let mut inherited = Inherited::default();
+        inherited.note_commands("// what follows is needed\n:dep one = \"1\"\n:opt 0\n();");
         for cell in [
-            ":dep one = \"1\"\nuse a::T;\nstruct A;\nimpl A { fn f() {} }\nlet x = 1;",
+            "use a::T;\nstruct A;\nimpl A { fn f() {} }\nlet x = \"\n:dep two\";",
             "impl Clone for A { fn clone(&self) -> A { A } }",
             "struct A(u8);\nimpl A { fn g() {} }\nmacro_rules! m { () => {} }\nimpl Copy for A {}",
             "use a::T;\nuse b::B;\nstruct C;",
             "use c::C;",
         ] {
-            items.note(cell);
+            inherited.items.note(cell);
         }
         assert_eq!(
-            items.code(),
+            inherited.code(),
             ":dep one = \"1\"\nuse a::T;\nuse b::B;\nuse c::C;\nimpl Clone for A { fn clone(&self) -> A { A } }\n\
              struct A(u8);\nimpl A { fn g() {} }\nimpl Copy for A {}\nmacro_rules! m { () => {} }"
         );

@@ -33,8 +33,6 @@ pub(crate) struct Cell {
     pub(crate) notes: Vec<String>,
     /// Whether the types of variables have to be found out, for they are not written.
     pub(crate) needs_types: bool,
-    /// Whether evcxr is told something, which may change what the cell is compiled with.
-    pub(crate) commands: bool,
     /// Whether the reader asks what commands there are.
     pub(crate) help: bool,
 }
@@ -57,13 +55,26 @@ pub(crate) fn request(code: &str) -> Option<Request> {
     requests.max()
 }
 
-/// Prepares a cell; `edits` are those that others have found necessary.
+/// The commands of a cell, for evcxr to follow before it gets the code, if one of them changes what cells are compiled with.
+pub(crate) fn before(code: &str) -> Option<Rewritten> {
+    let others = command_lines(code).filter(|line| !matches!(Command::parse(&code[line.clone()]), Command::Other));
+    let mut edits: Vec<Edit> = others.map(|line| Edit::replace(line, "//")).collect();
+    edits.push(Edit::replace(statements::rust_start(code)..code.len(), ""));
+    changes_manifest(code).then(|| Rewritten::new(code, edits))
+}
+
+/// Whether evcxr writes another manifest because of a cell's commands.
+fn changes_manifest(code: &str) -> bool {
+    let is_one = |line: &str| matches!(line.split_whitespace().next(), Some(":dep" | ":opt"));
+    command_lines(code).any(|line| is_one(&code[line.clone()]) && matches!(Command::parse(&code[line]), Command::Other))
+}
+
+/// Prepares a cell, without what is [`before`] it; `edits` are those that others have found necessary.
 pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
     let mut notes = Vec::new();
-    let mut commands = false;
     let mut help = false;
+    let goes_before = changes_manifest(code);
     for line in command_lines(code) {
-        commands |= code[line.clone()].trim_start().starts_with(':');
         match Command::parse(&code[line.clone()]) {
             Command::BuiltIn(name) => {
                 notes.push(format!("{name} is already there, in the version that processes run on"));
@@ -78,6 +89,7 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
                 edits.push(Edit::replace(line, "//"));
             }
             Command::Before(_) => edits.push(Edit::replace(line, "//")),
+            Command::Other if goes_before && !line.is_empty() => edits.push(Edit::replace(line, "//")),
             Command::Other => {}
         }
     }
@@ -98,7 +110,6 @@ pub(crate) fn rewrite(code: &str, mut edits: Vec<Edit>) -> Cell {
         suffix,
         notes,
         needs_types,
-        commands,
         help,
     }
 }
@@ -112,6 +123,11 @@ pub(crate) fn written_types(code: &str, find: impl FnOnce() -> Option<Vec<Kept>>
 /// Whether a cell adds to what cells are compiled with.
 pub(crate) fn adds_dependencies(code: &str) -> bool {
     command_lines(code).any(|line| code[line].split_whitespace().next() == Some(":dep"))
+}
+
+/// Whether a cell has the shell run programs.
+pub(crate) fn runs_programs(code: &str) -> bool {
+    command_lines(code).any(|line| code[line].starts_with('!'))
 }
 
 /// The packages that a cell adds: names, and what stands behind `=` in a manifest. Lines that evcxr will not understand
@@ -331,9 +347,23 @@ mod tests {
 
     #[test]
     fn what_is_there_anyway_is_not_asked_of_evcxr() {
-        let cell = rewrite(":dep tokio = \"1\"\n:dep serde = \"1\"\n:dep crabtree\n1", Vec::new());
-        assert_eq!(cell.code.text(), "//\n:dep serde = \"1\"\n//\ncrabtree::__show!(1);");
+        let code = ":dep tokio = \"1\"\n:dep serde = \"1\"\n:dep crabtree\n1";
+        let cell = rewrite(code, Vec::new());
+        assert_eq!(cell.code.text(), "//\n//\n//\ncrabtree::__show!(1);");
         assert_eq!(cell.notes.len(), 2);
+        let before = before(code).expect("a package is added");
+        assert_eq!(before.text(), "//\n:dep serde = \"1\"\n//\n");
+    }
+
+    #[test]
+    fn commands_are_followed_before_the_code_where_they_change_what_cells_are_compiled_with() {
+        let code = ":vars\n!ls\n:opt 3\nf()";
+        assert_eq!(before(code).expect("`:opt` does").text(), ":vars\n!ls\n:opt 3\n");
+        check(code, "//\n//\n//\ncrabtree::__show!(f());");
+        for code in [":vars\nf();", ":dep tokio\nf();", "!ls\nf();", "f();\n:opt 3", ""] {
+            assert!(before(code).is_none(), "{code}");
+        }
+        check(":vars\n!ls\nf();", ":vars\n!ls\nf();");
     }
 
     #[test]
