@@ -17,7 +17,7 @@ use super::Toolchain;
 ///
 /// The locks belong to them. A parameter of a type that stands only in fields whose types are unknown looks as if it did
 /// not matter, and a method then gives a type with holes: behind an unknown lock, that of a registry has no key.
-pub(super) const PACKAGES: [&str; 9] = [
+pub(crate) const PACKAGES: [&str; 9] = [
     "ctx",
     "crabtree-dylib",
     "crabtree",

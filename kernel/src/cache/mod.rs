@@ -44,6 +44,7 @@ use anyhow::{Context as _, Result};
 use library::Library;
 
 pub(crate) use build::Progress;
+pub(crate) use describe::PACKAGES;
 pub(crate) use library::{Difference, Features};
 pub(crate) use packages::{LocalPackage, Packages};
 pub(crate) use session::SessionDir;

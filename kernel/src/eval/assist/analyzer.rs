@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use anyhow::{Context as _, Result};
-use ra_ap_base_db::{EditionedFileId, SourceRoot};
+use ra_ap_base_db::{Crate, EditionedFileId, SourceRoot, all_crates};
 use ra_ap_hir::{ChangeWithProcMacros, HirDisplay as _, PrefixKind, Semantics, attach_db};
+use ra_ap_hir_def::item_tree::file_item_tree;
 use ra_ap_ide::{
     AnalysisHost, CompletionConfig, CompletionFieldsToResolve, CompletionItemKind, FileId, FilePosition, FileRange,
     HoverConfig, HoverDocFormat, RaFixtureConfig, SubstTyLen, SymbolKind, TextRange, TextSize,
@@ -13,7 +16,7 @@ use ra_ap_ide::{
 use ra_ap_ide_db::FxHashMap;
 use ra_ap_ide_db::RootDatabase;
 use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
-use ra_ap_paths::{AbsPath, AbsPathBuf};
+use ra_ap_paths::{AbsPath, AbsPathBuf, RelPath};
 use ra_ap_project_model::{CargoConfig, ProjectJson, ProjectJsonData, ProjectWorkspace};
 use ra_ap_syntax::ast::{self, AstNode as _, HasModuleItem as _, HasName as _};
 use ra_ap_syntax::{Edition, SyntaxKind};
@@ -22,16 +25,21 @@ use ra_ap_vfs::file_set::FileSet;
 use serde_json::Value;
 
 use super::scope::{FUNCTION, Surrounded};
-use super::{Completion, Completions, Description, absolute};
+use super::{Completion, Completions, Description, STACK, absolute};
 use crate::eval::rewrite::{Kept, bound};
 
 /// Directories of packages that hold nothing for others.
 const NOT_READ: [&str; 5] = [".git", "target", "tests", "examples", "benches"];
 
+/// Directories of sources most of which are for other machines.
+const NOT_AHEAD: [&str; 3] = ["sys", "os", "windows"];
+
 /// An analyzer that knows a session's packages.
 pub(super) struct Analyzer {
     host: AnalysisHost,
     cell: FileId,
+    /// Sources of the packages, those first that others depend on.
+    sources: Vec<(Crate, EditionedFileId)>,
 }
 
 impl Analyzer {
@@ -55,7 +63,7 @@ impl Analyzer {
             let set = if *id == cell { &mut own } else { &mut others };
             set.insert(*id, VfsPath::from(path.clone()));
         }
-        for (id, text) in files.texts {
+        for (id, text) in std::mem::take(&mut files.texts) {
             change.change_file(id, Some(text));
         }
         // What is in a library is taken not to change, so that a change of the cell is looked at quickly.
@@ -65,7 +73,8 @@ impl Analyzer {
         change.set_crate_graph(graph);
         let mut host = AnalysisHost::default();
         host.apply_change(change);
-        Ok(Analyzer { host, cell })
+        let sources = files.sources(host.raw_database());
+        Ok(Analyzer { host, cell, sources })
     }
 
     /// What can stand at byte `at` of a cell.
@@ -140,18 +149,45 @@ impl Analyzer {
 
     /// The variables that the statements of the cell in `text` bind, in the order of its text.
     pub(super) fn variables(&mut self, text: String) -> Vec<Kept> {
-        let mut change = ChangeWithProcMacros::default();
-        change.change_file(self.cell, Some(text));
-        self.host.apply_change(change);
+        self.put(text);
         let db = self.host.raw_database();
         attach_db(db, || kept(db, self.cell).unwrap_or_default())
     }
 
+    /// Has the analyzer learn what it needs for the least of cells, whose source is `text`. Most of that is to parse, and a
+    /// second thread goes ahead with it.
+    pub(super) fn learn(&mut self, text: String) {
+        self.put(text);
+        let db = self.host.raw_database();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (ahead, is_done) = (db.clone(), &is_done);
+            let sources = &self.sources;
+            let parser = std::thread::Builder::new().name("parser".to_owned()).stack_size(STACK);
+            let parser = parser.spawn_scoped(scope, move || {
+                for (package, file) in sources {
+                    if is_done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    file_item_tree(&ahead, (*file).into(), *package);
+                }
+            });
+            attach_db(db, || kept(db, self.cell));
+            is_done.store(true, Ordering::Relaxed);
+            // What it has not done, whoever needs it does.
+            let _ = parser.map(ScopedJoinHandle::join);
+        });
+    }
+
+    fn put(&mut self, text: String) {
+        let mut change = ChangeWithProcMacros::default();
+        change.change_file(self.cell, Some(text));
+        self.host.apply_change(change);
+    }
+
     /// Puts a cell before the analyzer; gives the place in the whole source of byte `at` of it.
     fn look_at(&mut self, cell: &Surrounded, at: usize) -> TextSize {
-        let mut change = ChangeWithProcMacros::default();
-        change.change_file(self.cell, Some(cell.text.clone()));
-        self.host.apply_change(change);
+        self.put(cell.text.clone());
         let at = (cell.start + at).min(cell.end);
         // A source of four gigabytes would have failed to compile.
         TextSize::try_from(at).unwrap_or_default()
@@ -237,6 +273,29 @@ impl Files {
         // There are fewer than four thousand million files.
         let next = FileId::from_raw(self.ids.len() as u32);
         *self.ids.entry(path).or_insert(next)
+    }
+
+    /// The sources of all packages, in the order in which packages depend on each other.
+    fn sources(&self, db: &RootDatabase) -> Vec<(Crate, EditionedFileId)> {
+        let paths: HashMap<FileId, &AbsPathBuf> = self.ids.iter().map(|(path, id)| (*id, path)).collect();
+        let mut sources = Vec::new();
+        for package in all_crates(db).iter() {
+            let data = package.data(db);
+            let Some(dir) = paths.get(&data.root_file_id).and_then(|root| root.parent()) else {
+                continue;
+            };
+            let is_read = |path: &AbsPath| {
+                let below = path.strip_prefix(dir).map(RelPath::as_utf8_path);
+                below.is_some_and(|below| !below.iter().any(|part| NOT_AHEAD.contains(&part)))
+            };
+            let mut own: Vec<_> = self.ids.iter().filter(|(path, _)| is_read(path)).collect();
+            own.sort_unstable();
+            sources.extend(
+                own.into_iter()
+                    .map(|(_, file)| (*package, EditionedFileId::new(db, *file, data.edition))),
+            );
+        }
+        sources
     }
 
     /// Reads the sources below a directory. What cannot be read is not there.

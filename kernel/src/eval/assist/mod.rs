@@ -4,6 +4,9 @@
 //! it is kept from reading the standard library where that can be (`eval::environment`). Here is a second one, on a thread of
 //! its own, which looks at the same session: the items and the variables that cells have left, and the cell that runs. It
 //! is loaded while the session starts, and also finds the types of the variables that a cell keeps.
+//!
+//! It takes more memory than all else in the kernel. So it reads only what cells can see, and gives back to the operating
+//! system what reading has left.
 
 mod analyzer;
 pub(super) mod commands;
@@ -12,8 +15,9 @@ mod scope;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::sync::oneshot;
@@ -28,6 +32,12 @@ use analyzer::Analyzer;
 
 /// The analyzer calls itself deeply.
 const STACK: usize = 64 << 20;
+
+/// When nobody has asked for so long, there is time to tidy up.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// By so many bytes the process has grown when it is time to give memory back.
+const GROWTH: usize = 32 << 20;
 
 /// What can stand at a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,9 +103,11 @@ enum Stage {
 
 /// Something asked about a place in a cell, a byte offset, or about the whole source in which it stands.
 enum Question {
-    /// Nothing, but that the session has got further.
+    /// Nothing, but that the session has got further, or a cell has ended.
     News,
     Load,
+    /// As [`Load`](Question::Load), but it waits until nobody asks.
+    WarmUp,
     Complete(String, usize, oneshot::Sender<Completions>),
     Describe(String, usize, oneshot::Sender<Option<Description>>),
     Types(String, Sender<Vec<Kept>>),
@@ -110,6 +122,8 @@ impl Assist {
             shared: Arc::clone(&shared),
             loaded: None,
             generation: 0,
+            is_cold: false,
+            held: 0,
         };
         // Without a thread there are no answers, and clients learn that nothing was found.
         let _ = std::thread::Builder::new()
@@ -149,6 +163,8 @@ impl Assist {
     /// The cell has ended; `change` is what it left, if it compiled.
     pub(super) fn end(&self, change: Option<Change>) {
         self.state().scope.end(change);
+        // evcxr's analyzer may have looked, and there may be memory to give back.
+        self.ask(Question::News);
     }
 
     /// Has the analyzer loaded, for somebody is going to ask it.
@@ -226,12 +242,16 @@ struct Worker {
     loaded: Option<Analyzer>,
     /// The generation of the session that it was loaded for.
     generation: u64,
+    /// Whether it has yet to learn the standard library.
+    is_cold: bool,
+    /// How many bytes were resident when memory was last given back.
+    held: usize,
 }
 
 impl Worker {
     fn run(mut self, questions: &Receiver<Question>) {
         let mut waiting = Vec::new();
-        for question in questions {
+        while let Some(question) = self.next(questions) {
             waiting.push(question);
             let (session, generation) = {
                 let state = self.shared.state();
@@ -256,6 +276,32 @@ impl Worker {
         }
     }
 
+    /// The next question; tidies up before a long wait for one. None if nobody can ask any more.
+    fn next(&mut self, questions: &Receiver<Question>) -> Option<Question> {
+        if std::mem::take(&mut self.is_cold) {
+            match questions.try_recv() {
+                Ok(question) => {
+                    self.is_cold = true;
+                    return Some(question);
+                }
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => return Some(Question::WarmUp),
+            }
+        }
+        match questions.recv_timeout(QUIET) {
+            Ok(question) => return Some(question),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if resident() > self.held + GROWTH {
+            // The analyzer's own way to drop what it has interned takes it for the only one of the process, and evcxr has
+            // one as well.
+            give_back();
+            self.held = resident();
+        }
+        questions.recv().ok()
+    }
+
     fn answer(&mut self, question: Question, packages: &Packages, generation: u64) -> Result<()> {
         if matches!(question, Question::News) {
             return Ok(());
@@ -265,13 +311,19 @@ impl Worker {
             // An old one is gone by now: two at once would take twice the memory.
             None => load(packages)?,
         };
-        self.generation = generation;
+        if std::mem::replace(&mut self.generation, generation) != generation {
+            self.held = 0;
+        }
         let analyzer = self.loaded.insert(analyzer);
         let scope = self.shared.state().scope.clone();
         // Whoever asked may be gone; then nobody takes the answer.
         match question {
             Question::News => {}
-            Question::Load => drop(analyzer.complete(&scope.around(WARM_UP), WARM_UP.len())?),
+            Question::Load => {
+                analyzer.learn(scope.with(LEAST));
+                self.is_cold = true;
+            }
+            Question::WarmUp => drop(analyzer.complete(&scope.around(WARM_UP), WARM_UP.len())?),
             Question::Complete(code, at, answer) => drop(answer.send(analyzer.complete(&scope.around(&code), at)?)),
             Question::Types(text, answer) => drop(answer.send(analyzer.variables(text))),
             Question::Describe(code, at, answer) => drop(answer.send(analyzer.describe(&scope.around(&code), at)?)),
@@ -280,7 +332,27 @@ impl Worker {
     }
 }
 
-/// Code whose completion has the analyzer learn the standard library.
+/// Gives the operating system what is free in this process. glibc keeps it where something above it is in use.
+fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes glibc's own locks, and touches no memory that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// How many bytes of this process are in memory; none where that cannot be told.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    kib.unwrap_or_default() << 10
+}
+
+/// Code that keeps a variable. To find its type the analyzer has to know what there is in all packages.
+const LEAST: &str = "let least = 1;";
+
+/// Code whose completion has the analyzer learn the standard library's types.
 const WARM_UP: &str = "let warm = vec![String::new()].iter().map(|s| s.len()).collect::<Vec<_>>(); warm.";
 
 fn load(packages: &Packages) -> Result<Analyzer> {
