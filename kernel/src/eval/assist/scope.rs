@@ -3,7 +3,7 @@
 //! The items of earlier cells stand at the root, in the order in which they came. Their variables are the parameters
 //! of a function, whose body is the cell that runs, if one does, and then the cell that is asked about.
 
-use ra_ap_syntax::ast::{self, AstNode as _};
+use ra_ap_syntax::ast::{self, AstNode as _, HasName as _};
 
 use crate::eval::redefine::names;
 use crate::eval::rewrite::split;
@@ -31,6 +31,44 @@ struct Item {
     /// None for an `impl` and the like.
     names: Vec<String>,
     text: String,
+    /// Of an `impl`: the type, and what it adds to that if it is of no trait.
+    of: Option<(String, Vec<String>)>,
+}
+
+impl Item {
+    fn new(item: &ast::Item, text: String) -> Item {
+        let of = match item {
+            ast::Item::Impl(item) => item.self_ty().map(|of| {
+                let members = item.assoc_item_list().filter(|_| item.trait_().is_none());
+                let members = members.into_iter().flat_map(|list| list.assoc_items());
+                let names = members.filter_map(|member| match member {
+                    ast::AssocItem::Fn(member) => member.name(),
+                    ast::AssocItem::Const(member) => member.name(),
+                    _ => None,
+                });
+                (of.to_string(), names.map(|name| name.to_string()).collect())
+            }),
+            _ => None,
+        };
+        Item {
+            names: names(item),
+            text,
+            of,
+        }
+    }
+
+    /// Whether it is gone once `item` is defined.
+    fn is_replaced_by(&self, item: &Item) -> bool {
+        let common = |ours: &[String], theirs: &[String]| ours.iter().any(|name| theirs.contains(name));
+        let header = |text: &str| text.split('{').next().map(str::to_owned);
+        match (&self.of, &item.of) {
+            (Some((of, ours)), Some((other, theirs))) if !(ours.is_empty() && theirs.is_empty()) => {
+                of == other && common(ours, theirs)
+            }
+            _ if self.names.is_empty() && item.names.is_empty() => header(&self.text) == header(&item.text),
+            _ => common(&self.names, &item.names),
+        }
+    }
 }
 
 /// What a cell that compiled left behind.
@@ -72,22 +110,22 @@ impl Scope {
             let Some(item) = ast::Item::cast(statement.node.clone()) else {
                 continue;
             };
-            self.define(Item {
-                names: names(&item),
-                text: with_documentation(&code, statement.node_range()).to_owned(),
-            });
+            let text = with_documentation(&code, statement.node_range());
+            self.define(Item::new(&item, text.to_owned()));
         }
     }
 
-    /// Adds an item in the place of the ones that it replaces.
+    /// Adds an item in the place of the ones that it replaces. A type that is another one has nothing of what the earlier
+    /// one was given.
     fn define(&mut self, item: Item) {
-        let header = |text: &str| text.split('{').next().map(str::to_owned);
-        let replaced = |old: &Item| match (old.names.is_empty(), item.names.is_empty()) {
-            (false, false) => old.names.iter().any(|name| item.names.contains(name)),
-            (true, true) => header(&old.text) == header(&item.text),
-            _ => false,
-        };
-        self.items.retain(|old| !replaced(old));
+        let (replaced, kept): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.items)
+            .into_iter()
+            .partition(|old| old.is_replaced_by(&item));
+        let changed = replaced.iter().filter(|old| old.text != item.text);
+        let changed: Vec<&String> = changed.flat_map(|old| &old.names).collect();
+        self.items = kept;
+        self.items
+            .retain(|old| old.of.as_ref().is_none_or(|(of, _)| !changed.contains(&of)));
         self.items.push(item);
     }
 
@@ -219,6 +257,29 @@ mod tests {
         assert!(text.contains("struct Foo(u16);\nimpl Foo { fn b() {} }\n"), "{text}");
         assert!(!text.contains("u8") && !text.contains("fn a()"), "{text}");
         assert!(text.contains("mut a: Vec<Foo>"), "{text}");
+    }
+
+    #[test]
+    fn an_impl_takes_the_place_of_those_that_define_the_same() {
+        let scope = after(&[
+            "struct Foo;\nimpl Foo { fn a() {} }\nimpl Foo { fn b() {} }\nimpl Foo { const C: u8 = 1; }",
+            "impl Foo { fn b() { one() } }\nimpl Clone for Foo { fn clone(&self) -> Foo { one() } }",
+            "impl Clone for Foo { fn clone(&self) -> Foo { two() } }\nimpl Copy for Foo {}\nimpl Copy for Foo {}",
+            "struct Foo;",
+        ]);
+        let text = scope.around("").text;
+        for kept in [
+            "fn a() {}",
+            "fn b() { one() }",
+            "const C",
+            "two()",
+            "impl Copy for Foo {}",
+        ] {
+            assert_eq!(text.matches(kept).count(), 1, "{kept}: {text}");
+        }
+        for replaced in ["fn b() {}", "-> Foo { one() }"] {
+            assert!(!text.contains(replaced), "{replaced}: {text}");
+        }
     }
 
     #[test]
