@@ -63,6 +63,11 @@ fn names_methods_and_fields_of_the_session_are_completed() {
             ("let x = 5; x.to_st‸", "to_string"),
             ("process::is_al‸", "is_alive"),
             ("let new = Boat { len‸ };", "length"),
+            ("receive! { text: String => text.to_upper‸ }", "to_uppercase"),
+            (
+                "let mut all = Vec::new(); receive! { text: String => all.push(text) } all[0].to_upper‸",
+                "to_uppercase",
+            ),
             (":ti‸", ":timing"),
         ] {
             let found = matches(kernel, code).await;

@@ -24,8 +24,13 @@ pub(super) fn project(metadata: &Value, cell: &Path, sysroot: &Path, library: &P
         .map(|(package, target)| {
             let own = package["name"] == CELLS;
             let node = node(metadata, &package["id"]);
-            let cfg: Vec<String> = elements(&node["features"])
-                .filter_map(|feature| Some(format!("feature=\"{}\"", feature.as_str()?)))
+            let features = elements(&node["features"]).filter_map(Value::as_str);
+            // What is on this machine knows that it may be analyzed, as rust-analyzer has it in a workspace: macros have a
+            // form for it.
+            let is_local = package["source"].is_null().then(|| "rust_analyzer".to_owned());
+            let cfg: Vec<String> = is_local
+                .into_iter()
+                .chain(features.map(|feature| format!("feature=\"{feature}\"")))
                 .collect();
             let deps: Vec<Value> = normal(node)
                 .filter_map(|dependency| {
@@ -106,7 +111,8 @@ mod tests {
             "packages": [
                 {"name": "tool", "id": "x", "edition": "2021", "targets": [{"kind": ["bin"], "src_path": "/x"}]},
                 {"name": "ctx", "id": "c", "edition": "2024", "targets": [{"kind": ["cdylib"], "name": "ctx", "src_path": "/c"}]},
-                {"name": "serde", "id": "s", "edition": "2021", "targets": [{"kind": ["lib"], "name": "serde", "src_path": "/s"}]},
+                {"name": "serde", "id": "s", "edition": "2021", "source": "registry",
+                 "targets": [{"kind": ["lib"], "name": "serde", "src_path": "/s"}]},
             ],
             "resolve": {"nodes": [
                 {"id": "c", "deps": [
@@ -124,7 +130,7 @@ mod tests {
         );
         let expected = json!([
             {"display_name": "ctx", "root_module": "/cell.rs", "edition": "2024", "deps": [{"crate": 1, "name": "serde"}],
-             "cfg": [], "is_workspace_member": true, "is_proc_macro": false},
+             "cfg": ["rust_analyzer"], "is_workspace_member": true, "is_proc_macro": false},
             {"display_name": "serde", "root_module": "/s", "edition": "2021", "deps": [], "cfg": ["feature=\"std\""],
              "is_workspace_member": false, "is_proc_macro": false},
         ]);
