@@ -117,6 +117,7 @@ mod name;
 mod node;
 pub mod partition_supervisor;
 mod pid;
+mod pool;
 pub mod prelude;
 pub mod process;
 mod reason;

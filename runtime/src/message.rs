@@ -1,6 +1,6 @@
 //! Messages: values whose type the mailbox has forgotten.
 //!
-//! A message is one allocation: a [`Header`] in front of the value. The header carries the link of the queue that the
+//! A message is one block of memory, of the [`pool`]: a [`Header`] in front of the value. The header carries the link of the queue that the
 //! message travels through, so that neither sending nor receiving allocates again.
 //!
 //! What is generic here is compiled for each type of message where it is sent, also in a notebook's cell while its reader
@@ -8,8 +8,9 @@
 
 use crate::gen_server::Handler;
 use crate::pid::{Pid, Ref};
+use crate::pool;
 use crate::reason::quietly;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::Layout;
 use std::any::TypeId;
 use std::fmt;
 use std::mem::{ManuallyDrop, needs_drop};
@@ -30,8 +31,8 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 /// The part of a message that does not depend on its type.
 ///
 /// # Invariants
-/// 1. A `Header` is always the first field of a `Parcel<T>`, and `kind` is a [`Kind`] of that `T`, by whose layout it was
-///    allocated.
+/// 1. A `Header` is always the first field of a `Parcel<T>`, and `kind` is a [`Kind`] of that `T`, for whose layout its
+///    memory was [taken](pool::take).
 /// 2. `next` belongs to whoever owns the message; a queue that holds the message owns it.
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
@@ -182,9 +183,7 @@ struct Empty(NonNull<Header>);
 
 impl Empty {
     fn new(kind: &'static Kind) -> Empty {
-        // SAFETY: the size is not zero, for there is a header.
-        let memory = unsafe { alloc(kind.layout) };
-        let header = NonNull::new(memory.cast::<Header>()).unwrap_or_else(|| handle_alloc_error(kind.layout));
+        let header = pool::take(kind.layout).cast::<Header>();
         // SAFETY: the memory is ours, and has room for a parcel that begins with a header.
         unsafe {
             header.write(Header {
@@ -208,10 +207,10 @@ impl Empty {
 
 impl Drop for Empty {
     fn drop(&mut self) {
-        // SAFETY: it was allocated by this layout (invariant 1), and nothing refers to it any more.
+        // SAFETY: it was taken for this layout (invariant 1), and nothing refers to it any more.
         unsafe {
             let layout = self.0.as_ref().kind.layout;
-            dealloc(self.0.as_ptr().cast(), layout);
+            pool::give(self.0.cast(), layout);
         }
     }
 }

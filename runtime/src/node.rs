@@ -4,6 +4,7 @@ use crate::global::Globals;
 use crate::kino::widget;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
+use crate::pool;
 use crate::process::carrier;
 use crate::process::origin::Origin;
 use crate::process::priority::Turns;
@@ -32,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) carriers: Mutex<carrier::OfRuntimes>,
     /// Sees to processes that were handed over to a thread which is not done.
     pub(crate) rescue: Rescue,
+    /// Memory for messages. None is made before the node is.
+    pub(crate) blocks: pool::Stock,
     pub(crate) watchdog: Watchdog,
     pub(crate) tracer: Tracer,
     /// The device of processes that have no other, registered as `user`.
@@ -80,6 +83,7 @@ impl Node {
             turns: Turns::default(),
             carriers: Mutex::default(),
             rescue: Rescue::default(),
+            blocks: pool::Stock::default(),
             watchdog: Watchdog::new(),
             tracer: Tracer::default(),
             user,
