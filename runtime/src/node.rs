@@ -5,12 +5,11 @@ use crate::kino::widget;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::pool;
-use crate::process::carrier;
 use crate::process::origin::Origin;
-use crate::process::priority::Turns;
 use crate::process::rescue::Rescue;
 use crate::process::stack::CodeNames;
 use crate::process::table::Table;
+use crate::process::train::Yards;
 use crate::process::watchdog::Watchdog;
 use crate::system::Counters;
 use crate::threads;
@@ -28,9 +27,8 @@ pub(crate) struct Node {
     pub(crate) globals: Globals,
     /// The timers of each tokio runtime that runs processes.
     pub(crate) wheels: Mutex<Wheels>,
-    pub(crate) turns: Turns,
-    /// Carriers that wait for a process, of each tokio runtime that runs processes.
-    pub(crate) carriers: Mutex<carrier::OfRuntimes>,
+    /// What processes ride on, for each tokio runtime that runs some.
+    pub(crate) yards: Yards,
     /// Sees to processes that were handed over to a thread which is not done.
     pub(crate) rescue: Rescue,
     /// Memory for messages. None is made before the node is.
@@ -80,8 +78,7 @@ impl Node {
             names,
             globals: Globals::default(),
             wheels: Mutex::default(),
-            turns: Turns::default(),
-            carriers: Mutex::default(),
+            yards: Yards::default(),
             rescue: Rescue::default(),
             blocks: pool::Stock::default(),
             watchdog: Watchdog::new(),

@@ -128,7 +128,8 @@ impl Attached {
         if let Some(reason) = &self.ended {
             return Err(reason.clone());
         }
-        next_step(self.pid, self.record, waker).inspect_err(|reason| self.end(reason.clone()))
+        self.record.register(waker);
+        next_step(self.pid, self.record).inspect_err(|reason| self.end(reason.clone()))
     }
 
     /// The reason, when an exit signal stopped the process in its step; other unwinding goes on.

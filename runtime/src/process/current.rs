@@ -85,6 +85,13 @@ pub(crate) fn task() -> Option<Pid> {
     Some(polled.process.pid)
 }
 
+/// Whether the thread takes a step of the process that has the record, and of none within that.
+pub(super) fn steps(record: &Record) -> bool {
+    POLLED
+        .get()
+        .is_some_and(|polled| polled.how == How::Task && ptr::eq(polled.process.record, record))
+}
+
 pub(crate) fn get() -> Option<Current> {
     POLLED.get().map(|polled| polled.process)
 }

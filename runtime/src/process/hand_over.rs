@@ -1,45 +1,39 @@
 //! Running a process on the thread that has woken it.
 //!
 //! Whoever sends a message to a process that waits mostly waits itself soon after. To have tokio run the receiver then
-//! costs more than all the rest. So while a carrier runs its process, those that are woken by messages board the *lane* of
-//! the thread. When the step is done they go on together, on a [`Train`]: a task of tokio that comes next on the thread, and
-//! runs them as guests, one after the other, and whom they wake. The carrier itself is done, so that others can wake its
-//! process, however long a guest takes.
+//! costs more than all the rest. So while a [train](super::train) takes a step of a process, those that are woken on its
+//! thread board the *lane* of the thread, and the train goes on with them when the step is done. The same is done with
+//! processes that are spawned.
 //!
 //! This takes nothing from others:
 //! - All that happens in one poll of a train is paid from one budget of tokio's, and ends after [`MOST`] steps. Who is left
-//!   then goes to the end of tokio's queue, on another train.
-//! - Where guests take longer than it takes to wake another thread, the rest is given to tokio, for all threads.
-//! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) gives all that waits
-//!   on the lane to tokio.
+//!   then goes to the end of tokio's queue with the train.
+//! - When the lane is full, all on it go on another train, which any thread may take.
+//! - Where steps take longer than it takes to wake another thread, half of the rest go on another train, again and again.
+//! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest.
 //!
 //! # Invariants
 //! 1. Only the thread of a lane puts records into its slots, and only into those between `tail` and `head` + [`ROOM`],
 //!    which are empty. Whoever swaps a record out of a slot has to run it, or have it run.
-//! 2. Those on a lane are of the runtime that polls the carrier, or the train. The lane is empty between two polls.
-//! 3. A train is among the idle ones, or has riders, or is about to become idle or to end.
+//! 2. Those on a lane are of the runtime that polls the train. The lane is empty between two polls.
 
-use super::carrier::{self, Carriers};
-use super::priority::{Priority, Turn};
+use super::body::{Step, step};
+use super::priority::Priority;
 use super::record::Record;
 use super::rescue;
+use super::train::{Home, Line, send, send_alone};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use parking_lot::Mutex;
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
+use std::iter::from_fn;
 use std::ptr;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::coop;
 
 /// How many can wait on a lane.
 const ROOM: u32 = if cfg!(all(test, crabtree_loom)) { 2 } else { 128 };
-/// How many steps of guests are taken in one poll.
+/// How many steps are taken in one poll.
 const MOST: u32 = 256;
-/// Guests that take longer than this, on the average, are better off on several threads.
+/// Processes whose steps take longer than this, on the average, are better off on several threads.
 const LONG: Duration = Duration::from_micros(1);
 /// What a first look at the clock may find without that being so.
 const TOLERANCE: Duration = Duration::from_micros(4);
@@ -113,116 +107,60 @@ impl<T> Lane<T> {
     }
 }
 
-/// Which runtime a carrier is of: zero is none, and the lowest bit says whether it has several threads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Home(pub(super) u32);
-
-impl Home {
-    pub(crate) const NONE: Home = Home(0);
-
-    /// That of a runtime that was given this number, in the order in which they were seen.
-    pub(super) fn new(number: u32, flavor: RuntimeFlavor) -> Home {
-        Home(number << 1 | u32::from(flavor != RuntimeFlavor::CurrentThread))
-    }
-
-    fn has_threads(self) -> bool {
-        self.0 & 1 != 0
-    }
-}
-
 struct Host {
     lane: Cell<Option<&'static Lane>>,
-    /// The runtime for which the thread polls a carrier or a train just now.
+    /// The runtime for which the thread polls a train just now.
     home: Cell<Home>,
-    /// How many departures of single riders go by before one takes a train.
-    pause: Cell<u8>,
 }
-
-/// How many single riders are woken by tokio after a train that did not pay.
-const PAUSE: u8 = 15;
-/// So many steps pay for a train.
-const PAYS: u32 = 4;
 
 thread_local! {
     static HOST: Host = const {
         Host {
             lane: Cell::new(None),
             home: Cell::new(Home::NONE),
-            pause: Cell::new(0),
         }
     };
 }
 
-/// Has the thread run a process that was woken, once the step that it takes is done; `false` when it does not.
-pub(super) fn hand_over(record: &'static Record) -> bool {
+/// Puts a process of that runtime, which was queued, in a place where it is run.
+pub(super) fn put(record: &'static Record, home: Home) {
     HOST.with(|host| {
-        let home = host.home.get();
-        if home == Home::NONE || record.home() != home || record.priority() != Priority::Normal {
-            return false;
+        let lane = host.lane.get().filter(|_| host.home.get() == home);
+        match lane {
+            Some(lane) if record.priority() == Priority::Normal => host.board(lane, record),
+            _ => send_alone(record),
         }
-        match host.lane.get() {
-            Some(lane) => record.claim.tell() || host.board(lane, record),
-            None => false,
-        }
-    })
+    });
 }
 
-/// Gives those that wait for the step of this thread to tokio: the step may take long.
+/// Has others run those that wait for the step of this thread: the step may take long.
 pub(super) fn make_way() {
     HOST.with(|host| {
         if host.home.get() != Home::NONE
             && let Some(lane) = host.lane.get()
         {
-            disperse(lane);
+            depart(lane, host.home.get());
         }
     });
 }
 
-fn disperse(lane: &Lane) {
-    while let Some(record) = lane.next() {
-        record.wake();
-    }
+/// Sends all that wait on another train, if there are any.
+fn depart(lane: &Lane, home: Home) {
+    send(home, &mut from_fn(|| lane.next()));
 }
 
 impl Host {
-    /// `true`: there is always room in the end.
-    fn board(&self, lane: &'static Lane, record: &'static Record) -> bool {
+    fn board(&self, lane: &'static Lane, record: &'static Record) {
         let epoch = lane.epoch.load(Ordering::Relaxed);
-        if epoch & 1 == 0 && self.home.get().has_threads() {
+        let home = self.home.get();
+        if epoch & 1 == 0 && home.has_threads() {
             lane.epoch.store(epoch.wrapping_add(1), Ordering::Relaxed);
             rescue::stay_awake();
         }
-        lane.board(record) || {
+        if !lane.board(record) {
             // Too many to be kept for one thread.
-            disperse(lane);
-            lane.board(record)
-        }
-    }
-
-    /// Sends all that wait on a train. A single one only where that paid of late: mostly it is woken for less.
-    fn depart(&self, lane: &Lane) {
-        if lane.len() == 1
-            && let Some(pause) = self.pause.get().checked_sub(1)
-        {
-            self.pause.set(pause);
-            return disperse(lane);
-        }
-        let Some(carriers) = Carriers::of_home(self.home.get()) else {
-            return disperse(lane);
-        };
-        let riders = std::iter::from_fn(|| lane.next());
-        let idle = carriers.trains.idle.lock().pop();
-        if let Some(Idle { waker, train }) = idle {
-            train.riders.lock().extend(riders);
-            return waker.wake();
-        }
-        match Handle::try_current() {
-            // The process may have entered another one.
-            Ok(runtime) if Carriers::of(&runtime, |other| Arc::ptr_eq(other, &carriers)) => {
-                let riders = Mutex::new(riders.collect());
-                runtime.spawn(Running(Arc::new(Train { riders, carriers })));
-            }
-            _ => disperse(lane),
+            depart(lane, home);
+            lane.board(record);
         }
     }
 }
@@ -235,7 +173,7 @@ pub(super) struct Hosting {
 }
 
 impl Hosting {
-    /// Begins the poll of a carrier, or a train, of that runtime. `None` where the thread can have no lane.
+    /// Begins the poll of a train of that runtime. `None` where the thread can have no lane.
     pub(super) fn begin(home: Home) -> Option<Hosting> {
         HOST.with(|host| {
             let lane = match host.lane.get() {
@@ -249,21 +187,20 @@ impl Hosting {
             let outer = host.home.replace(home);
             if outer != Home::NONE {
                 // A step within a step: that takes long.
-                disperse(lane);
+                depart(lane, outer);
             }
             Some(Hosting { lane, home, outer })
         })
     }
 
-    /// Has the process run when its turn comes.
-    pub(super) fn board(&self, record: &'static Record) {
+    fn board(&self, record: &'static Record) {
         HOST.with(|host| host.board(self.lane, record));
     }
 
-    /// Runs those who wait, and those whom they wake, for as long as others can wait for that.
-    ///
-    /// Returns how many steps that were.
-    pub(super) fn run(self) -> u32 {
+    /// Runs those, and those whom they wake, for as long as others can wait for that. Whoever is to wait for others is in the
+    /// line then.
+    pub(super) fn run(self, line: &mut Line) {
+        line.drain(..).for_each(|record| self.board(record));
         let mut steps = 0_u32;
         // When somebody was first seen to wait, and after how many steps.
         let mut since = None;
@@ -275,8 +212,10 @@ impl Hosting {
                 _ => others_wait.then(|| (Instant::now(), steps)),
             };
             since = began;
-            if step(record, self.home) {
-                self.board(record);
+            match step(record, self.home) {
+                Step::Done => {}
+                Step::Again => self.board(record),
+                Step::Later => line.push(record),
             }
             steps += 1;
             if let Some((began, before)) = began
@@ -284,19 +223,16 @@ impl Hosting {
                 && (taken.is_power_of_two() || taken.is_multiple_of(16))
                 && began.elapsed() > TOLERANCE + LONG * taken
             {
-                disperse(self.lane);
+                let half = self.lane.len().div_ceil(2);
+                send(self.home, &mut from_fn(|| self.lane.next()).take(half as usize));
             }
         }
-        steps
     }
 }
 
-/// Whoever still waits goes on by train.
 impl Drop for Hosting {
     fn drop(&mut self) {
-        if self.lane.len() > 0 {
-            HOST.with(|host| host.depart(self.lane));
-        }
+        depart(self.lane, self.home);
         let epoch = self.lane.epoch.load(Ordering::Relaxed);
         // Even again.
         (self.lane.epoch).store(epoch.wrapping_add(epoch & 1), Ordering::Relaxed);
@@ -304,78 +240,9 @@ impl Drop for Hosting {
     }
 }
 
-/// Takes a step of a guest. Says whether it is to be run again.
-fn step(record: &'static Record, home: Home) -> bool {
-    if record.priority() != Priority::Normal || !Turn::has_come(Priority::Normal, &record.given_way) {
-        record.wake();
-        return false;
-    }
-    carrier::step_away(record, home)
-}
-
 /// The lane is somebody else's from now on: the thread ends.
 pub(super) fn leave() {
     HOST.with(|host| host.lane.set(None));
-}
-
-/// Those who go on when a poll is over.
-pub(super) struct Train {
-    riders: Mutex<Vec<&'static Record>>,
-    carriers: Arc<Carriers>,
-}
-
-/// The trains of a runtime that wait for riders.
-#[derive(Default)]
-pub(super) struct Trains {
-    idle: Mutex<Vec<Idle>>,
-}
-
-struct Idle {
-    waker: Waker,
-    train: Arc<Train>,
-}
-
-impl Trains {
-    pub(super) fn clear(&self) {
-        let idle = std::mem::take(&mut *self.idle.lock());
-        drop(idle);
-    }
-}
-
-/// The task of a train.
-struct Running(Arc<Train>);
-
-impl Future for Running {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Running(train) = &*self;
-        let mut riders = std::mem::take(&mut *train.riders.lock());
-        if riders.is_empty() {
-            // It is idle.
-            return Poll::Pending;
-        }
-        match Hosting::begin(train.carriers.home) {
-            Some(hosting) => {
-                riders.drain(..).for_each(|rider| hosting.board(rider));
-                let pays = hosting.run() >= PAYS;
-                HOST.with(|host| host.pause.set(if pays { 0 } else { PAUSE }));
-            }
-            None => riders.drain(..).for_each(|rider| rider.wake()),
-        }
-        // What it has allocated serves again.
-        *train.riders.lock() = riders;
-        let (waker, train) = (context.waker().clone(), train.clone());
-        self.0.carriers.trains.idle.lock().push(Idle { waker, train });
-        Poll::Pending
-    }
-}
-
-/// The runtime shuts down. Those who keep idle trains keep their tasks, which keep them.
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.carriers.trains.clear();
-    }
 }
 
 #[cfg(all(test, crabtree_loom))]

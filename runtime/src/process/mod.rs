@@ -45,9 +45,9 @@
 mod alias;
 mod attached;
 mod backtrace;
+mod body;
 mod builder;
 pub(crate) mod call;
-pub(crate) mod carrier;
 mod claim;
 pub(crate) mod current;
 mod deadline;
@@ -74,6 +74,7 @@ pub(crate) mod stack;
 pub(crate) mod table;
 pub(crate) mod task;
 mod timers;
+pub(crate) mod train;
 mod waker;
 pub(crate) mod watchdog;
 

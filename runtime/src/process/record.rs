@@ -9,16 +9,16 @@
 //! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
 
 use super::backtrace::Asked;
-use super::carrier::{BodyCell, BodySize};
+use super::body::{self, BodyCell, BodySize};
 use super::claim::Claim;
 use super::current;
 use super::few::Few;
-use super::hand_over::{Home, hand_over};
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
 use super::queue::{Batch, Chain, Push, Queue};
 use super::signal::Signal;
+use super::train::Home;
 use super::waker::KeptWaker;
 use crate::global::AnyKey;
 use crate::io::Device;
@@ -634,23 +634,15 @@ impl Record {
         self.waker.set_home(home);
     }
 
-    /// Whether `waker` is the one that is woken. For who polls the process.
-    pub(super) fn keeps(&self, waker: &Waker) -> bool {
-        self.waker.keeps(waker)
-    }
-
-    /// Does something with the waker that is woken. For who polls the process, or ends it, and does not register meanwhile.
-    pub(super) fn with_waker<R>(&self, with: impl FnOnce(&Waker) -> R) -> R {
-        self.waker.with(with)
-    }
-
     /// Polls the process again, and every part of it that waits.
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
+    pub(crate) fn wake(&'static self) {
+        if !body::wake(self) {
+            self.waker.wake();
+        }
     }
 
     /// A deadline came: every waiting part looks at the clock.
-    pub(crate) fn alarm(&self, me: Pid) {
+    pub(crate) fn alarm(&'static self, me: Pid) {
         let mut state = self.state.lock();
         if self.serial() == me.serial() {
             state.timers.take_if(|timers| !timers.rang());
@@ -836,11 +828,7 @@ fn deliver_as(to: Pid, message: Message, call: Option<Ref>) -> Result<(), Messag
 fn push(to: Pid, mut message: Message) -> Result<(), Message> {
     message.header_mut().serial = to.serial();
     match node().table.get(to) {
-        Some(record) => record.push(message, || {
-            if !hand_over(record) {
-                record.wake();
-            }
-        }),
+        Some(record) => record.push(message, || record.wake()),
         None => Err(message),
     }
 }

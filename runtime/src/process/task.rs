@@ -5,7 +5,7 @@ use super::current::{self, Current, How, enter};
 use super::origin::Origin;
 use super::priority::Priority;
 use super::record::{Link, Record, State};
-use super::{carrier, hibernate};
+use super::{body, hibernate};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
@@ -57,7 +57,7 @@ impl Start {
 /// Begins a process that runs `body`. It is in the table, linked and watched before its first step.
 pub(crate) fn start(body: Body, start: Start) -> Pid {
     let (pid, record) = begin(start);
-    carrier::carry(record, body);
+    body::run(record, body);
     pid
 }
 
@@ -70,14 +70,14 @@ pub(crate) fn start_with<T: Default>(
     with_child: impl FnOnce(&mut State, T),
 ) -> Pid {
     let (pid, record) = begin_with(start, with_parent, with_child);
-    carrier::carry(record, body);
+    body::run(record, body);
     pid
 }
 
 /// Runs `body` as a process that has begun.
 pub(crate) fn run(pid: Pid, body: Body) {
     let record = node().table.get(pid).expect("a process that was not run has not ended");
-    carrier::carry(record, body);
+    body::run(record, body);
 }
 
 /// Makes a living process without anything that runs it.
@@ -180,7 +180,7 @@ impl Start {
 /// Takes a step of a process. Its body is another one afterwards if the process went to sleep.
 pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>) -> Poll<End> {
     let polled = catch_unwind(AssertUnwindSafe(|| {
-        let asked = next_step(process.pid, process.record, context.waker())?;
+        let asked = next_step(process.pid, process.record)?;
         let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
         Ok(poll_in(How::Task, process, context, asked, poll))
     }));
@@ -261,8 +261,7 @@ impl End {
 
 /// What precedes each poll of a process: signals take effect. Says who wants to know where it waits, or, as an error, the
 /// reason when a signal ends it.
-pub(super) fn next_step(pid: Pid, record: &Record, waker: &Waker) -> Result<Asked, ExitReason> {
-    record.register(waker);
+pub(super) fn next_step(pid: Pid, record: &Record) -> Result<Asked, ExitReason> {
     let ended = record.update(pid, |state| {
         state.reductions += 1;
         state.waits_at = None;

@@ -5,7 +5,7 @@
 //! 2. The waker is changed only while `state` has [`CHANGING`], which is set when it was zero.
 //! 3. Others look at the waker only after they have added to a `state` without [`CHANGING`], until they take that back.
 
-use super::hand_over::Home;
+use super::train::Home;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{UnsafeCell, hint};
 use std::task::Waker;
@@ -57,18 +57,10 @@ impl KeptWaker {
     }
 
     /// Whether it is `waker` that is woken. For who polls the process.
-    pub(crate) fn keeps(&self, waker: &Waker) -> bool {
+    fn keeps(&self, waker: &Waker) -> bool {
         // SAFETY: only the caller could change it (invariant 1).
         let is_kept = |kept: *const Option<Waker>| unsafe { &*kept }.as_ref().is_some_and(|kept| kept.will_wake(waker));
         self.waker.with(is_kept)
-    }
-
-    /// Does something with the waker, or with one that wakes nobody. For who polls the process, or ends it, and `with` does
-    /// not register another one.
-    pub(crate) fn with<R>(&self, with: impl FnOnce(&Waker) -> R) -> R {
-        // SAFETY: only the caller could change it (invariant 1), and does not.
-        let with = |kept: *const Option<Waker>| with(unsafe { &*kept }.as_ref().unwrap_or(Waker::noop()));
-        self.waker.with(with)
     }
 
     /// Wakes the process, if a waker is registered.
