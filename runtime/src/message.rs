@@ -1,16 +1,15 @@
 //! Messages: values whose type the mailbox has forgotten.
 //!
-//! A message is one block of memory, of the [`pool`]: a [`Header`] in front of the value. The header carries the link of the queue that the
+//! A message is one [block](Block) of memory: a [`Header`] in front of the value. The header carries the link of the queue that the
 //! message travels through, so that neither sending nor receiving allocates again.
 //!
 //! What is generic here is compiled for each type of message where it is sent, also in a notebook's cell while its reader
-//! waits. So the memory is got and given back by the layout that stands in the [`Kind`], without the type.
+//! waits. So the memory is got and given back by what stands in the [`Kind`], without the type.
 
 use crate::gen_server::Handler;
 use crate::pid::{Pid, Ref};
-use crate::pool;
+use crate::pool::Block;
 use crate::reason::quietly;
-use std::alloc::Layout;
 use std::any::TypeId;
 use std::fmt;
 use std::mem::{ManuallyDrop, needs_drop};
@@ -31,8 +30,8 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 /// The part of a message that does not depend on its type.
 ///
 /// # Invariants
-/// 1. A `Header` is always the first field of a `Parcel<T>`, and `kind` is a [`Kind`] of that `T`, for whose layout its
-///    memory was [taken](pool::take).
+/// 1. A `Header` is always the first field of a `Parcel<T>`, and `kind` is a [`Kind`] of that `T`, as whose block its
+///    memory was [taken](Block::take).
 /// 2. `next` belongs to whoever owns the message; a queue that holds the message owns it.
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
@@ -111,7 +110,7 @@ struct Kind {
     type_id: TypeId,
     type_name: fn() -> &'static str,
     /// That of the parcel.
-    layout: Layout,
+    block: Block,
     /// Drops the value, if that does anything.
     drop: Option<unsafe fn(NonNull<Header>)>,
     debug: unsafe fn(NonNull<Header>, &mut fmt::Formatter<'_>) -> fmt::Result,
@@ -127,7 +126,7 @@ trait HasKind: Term + Sized {
     const KIND: Kind = Kind {
         type_id: TypeId::of::<Self>(),
         type_name: std::any::type_name::<Self>,
-        layout: Layout::new::<Parcel<Self>>(),
+        block: Block::of::<Parcel<Self>>(),
         drop: if needs_drop::<Self>() {
             Some(drop_value::<Self>)
         } else {
@@ -183,7 +182,7 @@ struct Empty(NonNull<Header>);
 
 impl Empty {
     fn new(kind: &'static Kind) -> Empty {
-        let header = pool::take(kind.layout).cast::<Header>();
+        let header = kind.block.take().cast::<Header>();
         // SAFETY: the memory is ours, and has room for a parcel that begins with a header.
         unsafe {
             header.write(Header {
@@ -207,10 +206,10 @@ impl Empty {
 
 impl Drop for Empty {
     fn drop(&mut self) {
-        // SAFETY: it was taken for this layout (invariant 1), and nothing refers to it any more.
+        // SAFETY: it was taken as this block (invariant 1), and nothing refers to it any more.
         unsafe {
-            let layout = self.0.as_ref().kind.layout;
-            pool::give(self.0.cast(), layout);
+            let block = self.0.as_ref().kind.block;
+            block.give(self.0.cast());
         }
     }
 }
@@ -300,7 +299,7 @@ impl Message {
 
     /// How many bytes the message has, without what its value owns elsewhere.
     pub(crate) fn size(&self) -> usize {
-        self.header().kind.layout.size()
+        self.header().kind.block.size()
     }
 
     pub(crate) fn type_id(&self) -> TypeId {

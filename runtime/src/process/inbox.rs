@@ -4,6 +4,7 @@
 //! where one was taken. When there are too many holes the rest moves together, and whoever was looking starts again.
 
 use crate::message::{KindId, Message};
+use crate::pool::Pooled;
 use std::collections::VecDeque;
 
 /// How many messages a receive passes over at most before others have their turn.
@@ -11,7 +12,7 @@ const MOST_PASSED: usize = 4096;
 
 /// See the module. It takes a word until the first message comes.
 #[derive(Default)]
-pub(crate) struct Inbox(Option<Box<Mailbox>>);
+pub(crate) struct Inbox(Option<Pooled<Mailbox>>);
 
 #[derive(Default)]
 struct Mailbox {

@@ -28,6 +28,7 @@ use crate::node::node;
 use crate::pid::{LocalPid, Pid, Ref};
 use crate::process::{Down, Exit};
 use crate::reason::quietly;
+use crate::pool::Pooled;
 use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -35,6 +36,7 @@ use crate::timer;
 use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -78,7 +80,7 @@ pub(crate) struct State {
     /// Made when first needed: what waits for the process.
     timers: Option<Box<timer::OfProcess>>,
     /// Made when first needed: most processes are linked to nobody.
-    relations: Option<Box<Relations>>,
+    relations: Option<Pooled<Relations>>,
     /// Made when first needed.
     extras: Option<Box<Extras>>,
 }
@@ -87,7 +89,7 @@ pub(crate) struct State {
 struct Remains {
     inbox: Inbox,
     timers: Option<Box<timer::OfProcess>>,
-    relations: Option<Box<Relations>>,
+    relations: Option<Pooled<Relations>>,
     extras: Option<Box<Extras>>,
 }
 
@@ -253,7 +255,7 @@ impl State {
         let asked = self
             .extras
             .as_mut()
-            .map(|extras| std::mem::take(&mut extras.asked_where));
+            .map(|extras| take(&mut extras.asked_where));
         asked.unwrap_or_default()
     }
 
@@ -265,7 +267,7 @@ impl State {
         self.waits_at = None;
         self.reductions = 0;
         Remains {
-            inbox: std::mem::take(&mut self.inbox),
+            inbox: take(&mut self.inbox),
             timers: self.timers.take(),
             relations: self.relations.take(),
             extras: self.extras.take(),
@@ -679,7 +681,7 @@ impl Record {
         let (unread, mut remains) = self.close();
         let mut left = Vec::new();
         if let Some(extras) = &mut remains.extras {
-            left = ets::leave(me, std::mem::take(&mut extras.tables));
+            left = ets::leave(me, take(&mut extras.tables));
             for key in &extras.globals {
                 node().globals.remove(key, Some(me));
             }
@@ -692,7 +694,7 @@ impl Record {
         let unanswered = remains
             .relations
             .as_mut()
-            .map(|relations| std::mem::take(&mut relations.calls));
+            .map(|relations| take(&mut relations.calls));
         self.announce(me, &reason, remains.relations);
         let unread = bounce_all(me, unread);
         if trace::is_on() {
@@ -712,19 +714,19 @@ impl Record {
         (unread, state.end_life())
     }
 
-    fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Box<Relations>>) {
-        let Some(relations) = relations else { return };
-        relations.links.into_each(|to, link| {
+    fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Pooled<Relations>>) {
+        let Some(mut relations) = relations else { return };
+        take(&mut relations.links).into_each(|to, link| {
             if link == Link::Active {
                 let reason = reason.clone();
                 send_signal(to, Signal::Exit { from: me, reason });
             }
         });
-        relations.watchers.into_each(|monitor, to| {
+        take(&mut relations.watchers).into_each(|monitor, to| {
             let (pid, reason) = (me, reason.clone());
             send_signal(to, Signal::Down { monitor, pid, reason });
         });
-        relations.monitors.into_each(|monitor, of| {
+        take(&mut relations.monitors).into_each(|monitor, of| {
             send_signal(of, Signal::Demonitor { monitor });
         });
     }

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own looks at the lanes every millisecond. Where the same poll as at the look before is still under way,
 //! it takes off who waits there, and has tokio run them. When nobody has boarded a lane for some looks, it sleeps until
-//! somebody does.
+//! somebody does, and before gives back the memory that nobody needs then.
 //!
 //! Whoever boards first in a poll makes the epoch of its lane odd, and then looks whether the rescue sleeps. The rescue says
 //! that it sleeps, and then looks whether an epoch is odd. There is a fence between the two on both sides, so that one of
@@ -75,8 +75,8 @@ fn start() -> Option<Thread> {
     thread.ok().map(|handle| handle.thread().clone())
 }
 
-/// Somebody boarded a lane whose epoch was even: it is odd now.
-pub(super) fn stay_awake() {
+/// Somebody boarded a lane whose epoch was even: it is odd now. Or there is [more memory](crate::pool::Stock) than needed.
+pub(crate) fn stay_awake() {
     fence(Ordering::SeqCst);
     let rescue = &node().rescue;
     if rescue.asleep.load(Ordering::Relaxed) {
@@ -111,7 +111,7 @@ impl Rescue {
         loop {
             thread::sleep(PAUSE);
             quiet = if self.look(&mut seen) { 0 } else { quiet + 1 };
-            if quiet >= QUIET {
+            if quiet >= QUIET && !node().blocks.trim() {
                 self.asleep.store(true, Ordering::Relaxed);
                 fence(Ordering::SeqCst);
                 if self.look(&mut seen) {
