@@ -56,6 +56,10 @@ pub(crate) enum About {
         /// The sender has ended its part of the monitor of the same reference.
         ends_monitor: bool,
     },
+    /// A [`Down`](crate::Down), of a monitor that the receiver may have taken back meanwhile.
+    Down {
+        monitor: Ref,
+    },
     /// It asks, and `caller` watches the receiver under this reference from now on.
     Request {
         call: Ref,
@@ -70,6 +74,7 @@ const MARKED: *mut Header = ptr::without_provenance_mut(usize::MAX);
 const NO_CALLER: u32 = u32::MAX;
 const ANSWER: u32 = u32::MAX - 1;
 const LAST_ANSWER: u32 = u32::MAX - 2;
+const DOWN: u32 = u32::MAX - 3;
 
 impl Header {
     /// What the message has to do with a call.
@@ -81,6 +86,7 @@ impl Header {
                 alias: reference,
                 ends_monitor: self.caller == LAST_ANSWER,
             },
+            DOWN => About::Down { monitor: reference },
             number => About::Request {
                 call: reference,
                 caller: Pid::local(number, self.caller_serial),
@@ -92,6 +98,7 @@ impl Header {
         (self.reference, self.caller, self.caller_serial) = match about {
             About::Nothing => (0, NO_CALLER, 0),
             About::Answer { alias, ends_monitor } => (alias.0, if ends_monitor { LAST_ANSWER } else { ANSWER }, 0),
+            About::Down { monitor } => (monitor.0, DOWN, 0),
             About::Request { call, caller } => (call.0, caller.number(), caller.serial()),
         };
     }

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many blocks go from one thread to another together.
 const BATCH: usize = 64;
-/// How many batches of a size a stock keeps: of all sizes a megabyte.
-const KEEPS: usize = 40;
+/// How many batches of a size a stock keeps: of all sizes 220 kilobytes.
+const KEEPS: usize = 8;
 /// How many are given back to the allocator together.
 const TRIM: usize = 32;
 

@@ -152,6 +152,8 @@ pub(super) fn kill_queued(record: &'static Record) {
 }
 
 /// Ends a process whose runtime is gone. If somebody runs it, or is about to, they do that.
+///
+/// The record was seen to be of that runtime: it still is, for numbers lie idle before they are used again.
 pub(super) fn abandon(record: &'static Record) {
     if record.claim.abandon() {
         end(record, End::of(ExitReason::Killed));
@@ -171,8 +173,10 @@ fn raw(record: *const ()) -> RawWaker {
     RawWaker::new(record, &TABLE)
 }
 
-fn wake_raw(record: *const ()) {
-    // SAFETY: `waker` made it of a `&'static Record`.
+/// # Safety
+/// It comes from a [`waker`].
+unsafe fn wake_raw(record: *const ()) {
+    // SAFETY: that was made of a `&'static Record`.
     let record: &'static Record = unsafe { &*record.cast() };
     match current::steps(record) {
         true => record.claim.give_way(),

@@ -36,7 +36,7 @@ impl Origin {
                 pid: caller,
                 alias: call,
             }),
-            About::Nothing | About::Answer { .. } => None,
+            About::Nothing | About::Answer { .. } | About::Down { .. } => None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::inbox::Inbox;
 use super::origin::{Origin, Place};
 use super::priority::Priority;
 use super::queue::{Batch, Chain, Push, Queue};
-use super::signal::Signal;
+use super::signal::{Signal, down};
 use super::train::Home;
 use super::waker::KeptWaker;
 use crate::global::AnyKey;
@@ -26,9 +26,9 @@ use crate::message::{About, Message};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::{LocalPid, Pid, Ref};
+use crate::pool::Pooled;
 use crate::process::{Down, Exit};
 use crate::reason::quietly;
-use crate::pool::Pooled;
 use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -171,7 +171,7 @@ pub(crate) enum Look {
 }
 
 /// Signals to send once no lock is held.
-type Outbox = Vec<(Pid, Signal)>;
+type Outbox = Vec<(Pid, Message)>;
 
 impl Relations {
     fn is_empty(&self) -> bool {
@@ -252,10 +252,7 @@ impl State {
 
     /// Takes those who want to know where the process waits.
     pub(crate) fn asked_where(&mut self) -> Asked {
-        let asked = self
-            .extras
-            .as_mut()
-            .map(|extras| take(&mut extras.asked_where));
+        let asked = self.extras.as_mut().map(|extras| take(&mut extras.asked_where));
         asked.unwrap_or_default()
     }
 
@@ -330,7 +327,7 @@ impl State {
             }
             Signal::Unlink { from, id } => {
                 self.unlinked(from, Link::Active);
-                out.push((from, Signal::UnlinkAck { from: me, id }));
+                out.push((from, Message::new(Signal::UnlinkAck { from: me, id })));
             }
             Signal::UnlinkAck { from, id } => {
                 self.unlinked(from, Link::Unlinking(id));
@@ -355,7 +352,6 @@ impl State {
             Signal::Demonitor { monitor } => {
                 self.relations_mut().watchers.remove(&monitor);
             }
-            Signal::Down { monitor, pid, reason } => self.down(monitor, pid, reason),
             Signal::GroupLeader { leader } => self.set_group_leader(leader),
         }
     }
@@ -405,24 +401,28 @@ impl State {
         self.group_leader = leader.into();
     }
 
-    fn down(&mut self, monitor: Ref, pid: Pid, reason: ExitReason) {
-        let relations = self.relations_mut();
+    /// What the process watches, or watched, has ended. What is not for the mailbox comes back.
+    fn down(&mut self, monitor: Ref, mut message: Message) -> Option<Message> {
+        let Some(relations) = &mut self.relations else {
+            return Some(message);
+        };
         if relations.monitors.remove(&monitor).is_none() {
-            return;
+            return Some(message);
         }
         match relations.calls.get_mut(&monitor) {
             None => {}
             Some(Answer::Alias(ends)) if !ends.with_monitor => {}
             Some(Answer::Alias(_)) => drop(relations.calls.remove(&monitor)),
-            Some(answer) => {
-                if matches!(answer, Answer::Awaited) {
-                    *answer = Answer::Down(reason);
-                }
-                return;
+            Some(answer @ Answer::Awaited) => {
+                *answer = Answer::Down(message.downcast::<Down>().ok()?.reason);
+                return None;
             }
+            Some(_) => return Some(message),
         }
-        let monitor = crate::MonitorRef(monitor);
-        self.inbox.push(Message::new(Down { monitor, pid, reason }));
+        // From here on it is like any other.
+        message.header_mut().set_about(About::Nothing);
+        self.inbox.push(message);
+        None
     }
 
     /// The one who answers a call has taken the caller from its watchers, which need not be told to do so.
@@ -448,7 +448,7 @@ impl State {
                 if ends.with_reply {
                     relations.calls.remove(&alias);
                     let watched = relations.monitors.remove(&alias);
-                    out.extend(watched.map(|pid| (pid, Signal::Demonitor { monitor: alias })));
+                    out.extend(watched.map(|pid| (pid, Message::new(Signal::Demonitor { monitor: alias }))));
                 }
                 self.inbox.push(message);
                 None
@@ -545,7 +545,7 @@ impl Record {
         let _strays = self.handle_arrived(me, &mut state, &mut out);
         let result = read(&mut state);
         drop(state);
-        out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
+        out.into_iter().for_each(|(to, signal)| send(to, signal));
         Some(result)
     }
 
@@ -599,6 +599,10 @@ impl Record {
                     strays.extend(state.answer(alias, message, out));
                     continue;
                 }
+                About::Down { monitor } => {
+                    strays.extend(state.down(monitor, message));
+                    continue;
+                }
                 About::Request { call, caller } => {
                     state.relations_mut().watchers.insert(call, caller);
                     state.inbox.push(message);
@@ -639,8 +643,13 @@ impl Record {
     /// Polls the process again, and every part of it that waits.
     pub(crate) fn wake(&'static self) {
         if !body::wake(self) {
-            self.waker.wake();
+            self.wake_who_polls();
         }
+    }
+
+    /// Wakes somebody else's task, in which the process is polled.
+    fn wake_who_polls(&self) {
+        self.waker.wake();
     }
 
     /// A deadline came: every waiting part looks at the clock.
@@ -691,10 +700,7 @@ impl Record {
         }
         self.waker.clear();
         let unsent = remains.timers.map(|timers| timers.end());
-        let unanswered = remains
-            .relations
-            .as_mut()
-            .map(|relations| take(&mut relations.calls));
+        let unanswered = remains.relations.as_mut().map(|relations| take(&mut relations.calls));
         self.announce(me, &reason, remains.relations);
         let unread = bounce_all(me, unread);
         if trace::is_on() {
@@ -723,8 +729,7 @@ impl Record {
             }
         });
         take(&mut relations.watchers).into_each(|monitor, to| {
-            let (pid, reason) = (me, reason.clone());
-            send_signal(to, Signal::Down { monitor, pid, reason });
+            send(to, down(monitor, me, reason.clone()));
         });
         take(&mut relations.monitors).into_each(|monitor, of| {
             send_signal(of, Signal::Demonitor { monitor });
@@ -761,7 +766,7 @@ fn bounce_all(me: Pid, unread: Batch) -> Vec<Message> {
     for message in unread {
         let mut out = Outbox::new();
         messages.extend(bounce(message, me, &mut out));
-        out.into_iter().for_each(|(to, signal)| send_signal(to, signal));
+        out.into_iter().for_each(|(to, signal)| send(to, signal));
     }
     messages
 }
@@ -769,9 +774,13 @@ fn bounce_all(me: Pid, unread: Batch) -> Vec<Message> {
 /// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
 fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
     let receiver = Pid::local(place.number(), message.header().serial);
-    if let About::Request { call, caller } = message.header().about() {
-        let (monitor, from) = (call, caller);
-        out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
+    match message.header().about() {
+        About::Nothing | About::Answer { .. } => {}
+        About::Down { .. } => return None,
+        About::Request { call, caller } => {
+            let (monitor, from) = (call, caller);
+            out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
+        }
     }
     match message.downcast::<Signal>() {
         Ok(signal) => {
@@ -845,7 +854,11 @@ fn push_traced(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), M
 
 /// Sends a signal; when there is no such process, its answer comes back at once.
 pub(crate) fn send_signal(to: Pid, signal: Signal) {
-    if let Err(message) = deliver(to, Message::new(signal)) {
+    send(to, Message::new(signal));
+}
+
+fn send(to: Pid, signal: Message) {
+    if let Err(message) = deliver(to, signal) {
         answer_for(to, message);
     }
 }
@@ -856,7 +869,7 @@ fn answer_for(to: Pid, message: Message) {
     drop(bounce(message, to, &mut out));
     for (back, answer) in out {
         // An answer is not answered, so this ends here.
-        drop(deliver(back, Message::new(answer)));
+        drop(deliver(back, answer));
     }
 }
 

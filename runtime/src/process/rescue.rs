@@ -114,7 +114,7 @@ impl Rescue {
             if quiet >= QUIET && !node().blocks.trim() {
                 self.asleep.store(true, Ordering::Relaxed);
                 fence(Ordering::SeqCst);
-                if self.look(&mut seen) {
+                if self.look(&mut seen) || node().blocks.trim() {
                     self.asleep.store(false, Ordering::Relaxed);
                 }
                 while self.asleep.load(Ordering::Relaxed) {

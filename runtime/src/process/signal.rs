@@ -1,9 +1,23 @@
 //! Signals: everything that one process can do to another, as OTP names it.
 //!
-//! Signals travel in the queue of messages, so that they arrive in the order in which one process sent them.
+//! Signals travel in the queue of messages, so that they arrive in the order in which one process sent them. What tells a
+//! watcher of an end is a message from the beginning, which [says so](About::Down): mostly it goes to the mailbox as it is.
 
+use super::Down;
 use crate::ExitReason;
-use crate::pid::{Pid, Ref};
+use crate::message::{About, Message};
+use crate::pid::{MonitorRef, Pid, Ref};
+
+/// Tells that what the receiver watched has ended.
+pub(crate) fn down(monitor: Ref, pid: Pid, reason: ExitReason) -> Message {
+    let mut message = Message::new(Down {
+        monitor: MonitorRef(monitor),
+        pid,
+        reason,
+    });
+    message.header_mut().set_about(About::Down { monitor });
+    message
+}
 
 /// A signal that is not a message.
 #[derive(Debug)]
@@ -22,32 +36,22 @@ pub(crate) enum Signal {
     Monitor { from: Pid, monitor: Ref },
     /// The monitor is taken back.
     Demonitor { monitor: Ref },
-    /// What the receiver watched ended.
-    Down { monitor: Ref, pid: Pid, reason: ExitReason },
     /// The receiver's output goes to `leader` from now on.
     GroupLeader { leader: Pid },
 }
 
 impl Signal {
     /// What goes back when the signal meets no process: `(to, signal)`.
-    pub(crate) fn bounce(self, receiver: Pid) -> Option<(Pid, Signal)> {
+    pub(crate) fn bounce(self, receiver: Pid) -> Option<(Pid, Message)> {
         let reason = ExitReason::NoProc;
         match self {
-            Signal::Link { from } => Some((from, Signal::Exit { from: receiver, reason })),
-            Signal::Monitor { from, monitor } => Some((
-                from,
-                Signal::Down {
-                    monitor,
-                    pid: receiver,
-                    reason,
-                },
-            )),
-            Signal::Unlink { from, id } => Some((from, Signal::UnlinkAck { from: receiver, id })),
+            Signal::Link { from } => Some((from, Message::new(Signal::Exit { from: receiver, reason }))),
+            Signal::Monitor { from, monitor } => Some((from, down(monitor, receiver, reason))),
+            Signal::Unlink { from, id } => Some((from, Message::new(Signal::UnlinkAck { from: receiver, id }))),
             Signal::UnlinkAck { .. }
             | Signal::Exit { .. }
             | Signal::ExitRequest { .. }
             | Signal::Demonitor { .. }
-            | Signal::Down { .. }
             | Signal::GroupLeader { .. } => None,
         }
     }

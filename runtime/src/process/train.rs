@@ -8,7 +8,7 @@
 //! 1. A train is among the idle ones, or tokio is about to poll it, or polls it. Only an idle one is given riders.
 //! 2. The claim of whoever is on a train says that they are queued.
 
-use super::body::{abandon, kill_queued, step, Step};
+use super::body::{Step, abandon, kill_queued, step};
 use super::hand_over::Hosting;
 use super::record::Record;
 use crate::node::node;
@@ -160,7 +160,10 @@ impl Yard {
     fn at<R>(home: Home, with: impl FnOnce(&Arc<Yard>) -> R) -> Option<R> {
         let find = || {
             let of_runtimes = node().yards.of_runtimes.lock();
-            let mut yards = of_runtimes.yards.iter().filter_map(|(id, yard)| Some((*id, yard.upgrade()?)));
+            let mut yards = of_runtimes
+                .yards
+                .iter()
+                .filter_map(|(id, yard)| Some((*id, yard.upgrade()?)));
             yards.find(|(_, yard)| yard.home == home)
         };
         Yard::with(|(_, yard)| yard.home == home, find, with)
@@ -195,7 +198,11 @@ impl Yard {
                 // Tokio has dropped it.
                 None => continue,
             }
-            train.waker.get().expect("it became idle when it was polled").wake_by_ref();
+            train
+                .waker
+                .get()
+                .expect("it became idle when it was polled")
+                .wake_by_ref();
             return;
         }
         let runtime = self.runtime.lock().clone();

@@ -45,11 +45,12 @@ impl KeptWaker {
 
     /// Has `waker` woken from now on.
     ///
-    /// What was done before a [`wake`](KeptWaker::wake) is seen after this, or the wake wakes `waker`. It counts on it that
-    /// who is polled because of a wake sees what was done before that.
+    /// What was done before a [`wake`](KeptWaker::wake) is seen after this, or the wake wakes `waker`.
     pub(crate) fn register(&self, waker: &Waker) {
-        // One that stays is woken by each wake.
-        if !self.keeps(waker) && !self.change(Some(waker.clone())) {
+        if self.keeps(waker) {
+            // Puts this before or behind each wake.
+            self.state.fetch_add(0, Ordering::AcqRel);
+        } else if !self.change(Some(waker.clone())) {
             // There is news, and who brings it is about to be done. The next poll registers again.
             waker.wake_by_ref();
             hint::spin_loop();
@@ -136,22 +137,12 @@ mod model {
     use std::sync::Arc as Shared;
     use std::task::Wake;
 
-    /// Ordered as executors order a wake and the poll that comes of it.
-    struct Woken(AtomicBool);
-
-    impl Woken {
-        fn new() -> Shared<Woken> {
-            Shared::new(Woken(AtomicBool::new(false)))
-        }
-
-        fn take(&self) -> bool {
-            self.0.swap(false, Ordering::AcqRel)
-        }
-    }
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicBool);
 
     impl Wake for Woken {
         fn wake(self: Shared<Self>) {
-            self.0.swap(true, Ordering::AcqRel);
+            self.0.store(true, Ordering::Relaxed);
         }
     }
 
@@ -170,11 +161,11 @@ mod model {
                         kept.wake();
                     })
                 };
-                let woken = Woken::new();
+                let woken = Shared::new(Woken::default());
                 kept.register(&woken.clone().into());
                 let seen = news.load(Ordering::Relaxed);
                 teller.join().unwrap();
-                assert!(seen || woken.take());
+                assert!(seen || woken.0.load(Ordering::Relaxed));
             }
         });
     }
@@ -184,7 +175,7 @@ mod model {
         loom::model(|| {
             let kept = Arc::new(KeptWaker::new());
             let news = Arc::new(AtomicBool::new(false));
-            let woken = Woken::new();
+            let woken = Shared::new(Woken::default());
             kept.register(&woken.clone().into());
             let teller = {
                 let (kept, news) = (kept.clone(), news.clone());
@@ -194,11 +185,11 @@ mod model {
                 })
             };
             // What woke before this poll has been dealt with.
-            let before = woken.take();
+            let before = woken.0.swap(false, Ordering::Relaxed);
             kept.register(&woken.clone().into());
             let seen = news.load(Ordering::Relaxed);
             teller.join().unwrap();
-            assert!(seen || woken.take(), "woken before: {before}");
+            assert!(seen || woken.0.load(Ordering::Relaxed), "woken before: {before}");
         });
     }
 }

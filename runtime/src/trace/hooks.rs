@@ -23,9 +23,14 @@ type Show<'a> = &'a dyn Fn(&mut dyn Write) -> fmt::Result;
 #[cold]
 #[inline(never)]
 pub(crate) fn sending(to: Pid, message: &mut Message, call: Option<Ref>) {
-    let stamp = match message.downcast_ref::<Signal>() {
-        Some(signal) => signalling(to, signal),
-        None => saying(to, message, call),
+    let down = match message.header().about() {
+        About::Down { .. } => message.downcast_ref::<Down>(),
+        _ => None,
+    };
+    let stamp = match (down, message.downcast_ref::<Signal>()) {
+        (Some(down), _) => ended(to, Kind::Down, down.pid, Some(down.monitor.0), &down.reason),
+        (None, Some(signal)) => signalling(to, signal),
+        (None, None) => saying(to, message, call),
     };
     message.header_mut().stamp = stamp;
 }
@@ -33,7 +38,7 @@ pub(crate) fn sending(to: Pid, message: &mut Message, call: Option<Ref>) {
 fn saying(to: Pid, message: &Message, call: Option<Ref>) -> Stamp {
     let alias = match message.header().about() {
         About::Answer { alias, .. } => Some(alias),
-        About::Nothing | About::Request { .. } => None,
+        About::Nothing | About::Down { .. } | About::Request { .. } => None,
     };
     let asked = gen_server::asked(message);
     let (type_name, value): (&'static str, &dyn fmt::Debug) = match &asked {
@@ -57,12 +62,16 @@ fn saying(to: Pid, message: &Message, call: Option<Ref>) -> Stamp {
 }
 
 fn signalling(to: Pid, signal: &Signal) -> Stamp {
-    let (kind, from, reference, reason) = match signal {
-        Signal::Exit { from, reason } | Signal::ExitRequest { from, reason } => (Kind::Exit, *from, None, reason),
-        Signal::Down { monitor, pid, reason } => (Kind::Down, *pid, Some(*monitor), reason),
+    match signal {
+        Signal::Exit { from, reason } | Signal::ExitRequest { from, reason } => {
+            ended(to, Kind::Exit, *from, None, reason)
+        }
         // What makes and ends links and monitors says so itself; the rest is how it is done.
-        _ => return 0,
-    };
+        _ => 0,
+    }
+}
+
+fn ended(to: Pid, kind: Kind, from: Pid, reference: Option<Ref>, reason: &ExitReason) -> Stamp {
     let what = What {
         reference,
         crash: !reason.is_orderly(),

@@ -6,7 +6,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 const ME: Pid = Pid::local(0, 0);
 const SUCCESSOR: Pid = Pid::local(0, 1);
@@ -21,13 +21,19 @@ fn alive() -> Arc<Record> {
 fn send(record: &Record, to: Pid, value: impl crate::Term) -> Result<(), Message> {
     let mut message = Message::new(value);
     message.header_mut().serial = to.serial();
-    record.push(message, || record.wake())
+    record.push(message, || record.wake_who_polls())
+}
+
+/// What whoever polls the process `ME` does first.
+fn step(record: &Record, context: &Context<'_>) -> Result<Asked, ExitReason> {
+    record.register(context.waker());
+    next_step(ME, record)
 }
 
 /// Runs the process `ME` until it has so many messages.
 async fn receive(record: &Record, count: usize) {
     poll_fn(|context| {
-        assert!(next_step(ME, record, context.waker()).is_ok());
+        assert!(step(record, context).is_ok());
         match record.update(ME, |state| state.inbox.len()) {
             Some(len) if len == count => Poll::Ready(()),
             _ => Poll::Pending,
@@ -71,7 +77,7 @@ fn a_kill_ends_a_process_that_waits() {
             let (from, reason) = (SUCCESSOR, ExitReason::Kill);
             send(&killer, ME, Signal::ExitRequest { from, reason }).unwrap();
         });
-        let ended = block_on(poll_fn(|context| match next_step(ME, &record, context.waker()) {
+        let ended = block_on(poll_fn(|context| match step(&record, context) {
             Err(reason) => Poll::Ready(reason),
             Ok(_) => Poll::Pending,
         }));
