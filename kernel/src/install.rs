@@ -1,8 +1,8 @@
 //! Making the kernel known to Jupyter, and forgotten again.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -131,11 +131,21 @@ fn write(kernels: &Path, spec: &Path, display_name: &str, program: &Path) -> Res
         fs::write(new.path().join(name), contents)?;
     }
     make_readable(new.path())?;
-    if spec.exists() {
-        let old = tempfile::Builder::new().prefix(".crabtree-old-").tempdir_in(kernels)?;
-        fs::rename(spec, old.path().join("spec"))?;
+    let moved = if spec.exists() {
+        replace_files(new.path(), spec)
+    } else {
+        fs::rename(new.path(), spec)
+    };
+    moved.with_context(|| format!("cannot write {}", spec.display()))
+}
+
+/// Moves the files of a kernelspec over those of another one: each is there all the time, for who starts a kernel meanwhile.
+fn replace_files(new: &Path, spec: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(new)? {
+        let entry = entry?;
+        fs::rename(entry.path(), spec.join(entry.file_name()))?;
     }
-    fs::rename(new.keep(), spec).with_context(|| format!("cannot write {}", spec.display()))
+    Ok(())
 }
 
 /// Temporary directories are private; a kernelspec for a whole machine must not be.
@@ -243,6 +253,19 @@ mod tests {
         assert_eq!(program_of(&spec), Some(PathBuf::from("/opt/bin/crabtree")));
         assert!(spec.join("logo-svg.svg").exists());
         assert_eq!(fs::read_dir(&kernels).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_kernelspec_that_is_replaced_is_there_all_the_time() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let spec = dir.path().join("crabtree");
+        let places = ["First", "Second"].map(|name| {
+            write(dir.path(), &spec, name, Path::new("/opt/bin/crabtree")).unwrap();
+            // Of a directory that was moved away and replaced it would be another one.
+            fs::metadata(&spec).unwrap().ino()
+        });
+        assert_eq!(places[0], places[1]);
     }
 
     #[test]
