@@ -36,7 +36,8 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
     kind: &'static Kind,
-    /// The serial of the addressee: a process that took over the addressee's place must not see the message.
+    /// The serial of the addressee: a process that took over the addressee's place must not see the message. In its mailbox
+    /// it says where the message stands.
     pub(crate) serial: u32,
     /// The mark of a message that is traced; see [`crate::trace`]. Zero is none.
     pub(crate) stamp: u32,
@@ -234,6 +235,7 @@ impl Drop for Empty {
 /// let message = message.downcast::<String>().unwrap_err(); // not a String: nothing is lost
 /// assert_eq!(message.downcast::<(&str, i32)>().unwrap().1, 7);
 /// ```
+#[repr(transparent)]
 pub struct Message {
     header: NonNull<Header>,
 }
@@ -336,6 +338,15 @@ impl Message {
     pub(crate) fn header_mut(&mut self) -> &mut Header {
         // SAFETY: as in `header`, and `self` is borrowed exclusively.
         unsafe { self.header.as_mut() }
+    }
+
+    /// The message that a link leads to, which is borrowed with it.
+    ///
+    /// # Safety
+    /// There is one, and nobody changes it or gives it away meanwhile.
+    pub(crate) unsafe fn of_link(link: &*mut Header) -> &Message {
+        // SAFETY: a message is nothing but such a pointer that is not null, which the caller promises.
+        unsafe { &*ptr::from_ref(link).cast() }
     }
 
     /// Gives up ownership: whoever holds the pointer owns the message.

@@ -1,21 +1,30 @@
 //! The mailbox proper: messages that arrived and were not received yet, in order.
 //!
-//! A selective receive looks at messages in the middle. So a message is numbered when it arrives, and a hole stays
-//! where one was taken. When there are too many holes the rest moves together, and whoever was looking starts again.
+//! Mostly the oldest one is taken, and so they stand in a row. A selective receive looks at messages behind the first one.
+//! From then on messages are numbered when they arrive, and a hole stays where one was taken. When there are too many holes
+//! the rest moves together, and whoever was looking starts again.
 
+use super::row::Row;
 use crate::message::{KindId, Message};
-use crate::pool::Pooled;
 use std::collections::VecDeque;
 
 /// How many messages a receive passes over at most before others have their turn.
 const MOST_PASSED: usize = 4096;
 
-/// See the module. It takes a word until the first message comes.
-#[derive(Default)]
-pub(crate) struct Inbox(Option<Pooled<Mailbox>>);
+/// See the module.
+pub(crate) enum Inbox {
+    Row(Row),
+    Mailbox(Box<Mailbox>),
+}
 
-#[derive(Default)]
-struct Mailbox {
+impl Default for Inbox {
+    fn default() -> Inbox {
+        Inbox::Row(Row::default())
+    }
+}
+
+/// Messages of which some may be missing.
+pub(crate) struct Mailbox {
     entries: VecDeque<Entry>,
     /// The number of the first entry.
     first: u64,
@@ -71,71 +80,135 @@ pub(crate) struct Cursor {
 
 impl Inbox {
     pub(crate) fn push(&mut self, message: Message) {
-        self.0.get_or_insert_default().push(message);
+        match self {
+            Inbox::Row(row) => row.push(message),
+            Inbox::Mailbox(mailbox) => mailbox.push(message),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |mailbox| mailbox.len)
+        match self {
+            Inbox::Row(row) => row.len(),
+            Inbox::Mailbox(mailbox) => mailbox.len,
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
-        self.0.iter().flat_map(|mailbox| mailbox.iter())
+        let (row, mailbox) = match self {
+            Inbox::Row(row) => (Some(row), None),
+            Inbox::Mailbox(mailbox) => (None, Some(mailbox)),
+        };
+        let row = row.into_iter().flat_map(Row::iter);
+        row.chain(mailbox.into_iter().flat_map(|mailbox| mailbox.iter()))
     }
 
     /// Takes out the next message, on trial. After many that were passed over it says that there is none, though it
     /// [has more](Inbox::has_more).
     pub(crate) fn take(&mut self, cursor: &mut Cursor) -> Option<Taken> {
-        self.0.as_mut()?.take(cursor)
+        match self {
+            Inbox::Row(row) => {
+                let message = row.pop()?;
+                let from = From::Front;
+                Some(Taken { message, from })
+            }
+            Inbox::Mailbox(mailbox) => mailbox.take(cursor),
+        }
     }
 
     /// Takes out the oldest message.
     pub(crate) fn oldest(&mut self) -> Option<Message> {
-        self.0.as_mut()?.oldest()
+        match self {
+            Inbox::Row(row) => row.pop(),
+            Inbox::Mailbox(mailbox) => mailbox.oldest(),
+        }
     }
 
     /// Whether there are messages at which the receive did not look yet.
     pub(crate) fn has_more(&self, cursor: &Cursor) -> bool {
-        self.0.as_ref().is_some_and(|mailbox| mailbox.has_more(cursor))
+        match self {
+            Inbox::Row(row) => !row.is_empty(),
+            Inbox::Mailbox(mailbox) => mailbox.has_more(cursor),
+        }
     }
 
-    /// Puts a message back to where it was taken.
-    pub(crate) fn put_back(&mut self, taken: Taken) {
-        if let Some(mailbox) = &mut self.0 {
-            mailbox.put_back(taken);
+    /// Puts a message back to where it was taken. The receive goes on behind it.
+    pub(crate) fn put_back(&mut self, taken: Taken, cursor: &mut Cursor) {
+        if let Inbox::Row(row) = self {
+            row.push_front(taken.message);
+            let mailbox = self.numbered();
+            (cursor.next, cursor.epoch) = (mailbox.first + 1, mailbox.epoch);
+        } else {
+            self.numbered().put_back(taken);
+        }
+    }
+
+    /// From here on there may be holes.
+    fn numbered(&mut self) -> &mut Mailbox {
+        if let Inbox::Row(row) = self {
+            *self = Inbox::Mailbox(Box::new(Mailbox::of(std::mem::take(row))));
+        }
+        match self {
+            Inbox::Mailbox(mailbox) => mailbox,
+            Inbox::Row(_) => unreachable!("it was made a mailbox just now"),
         }
     }
 
     /// Says that a message from the middle is not coming back.
     pub(crate) fn settle(&mut self) {
-        if let Some(mailbox) = &mut self.0 {
+        if let Inbox::Mailbox(mailbox) = self {
             mailbox.settle();
         }
     }
 
-    /// How many bytes the mailbox and its messages have.
+    /// How many bytes the messages have, and what they stand in.
     pub(crate) fn memory(&self) -> usize {
-        self.0.as_ref().map_or(0, |mailbox| mailbox.memory())
+        let messages: usize = self.iter().map(Message::size).sum();
+        match self {
+            Inbox::Row(_) => messages,
+            Inbox::Mailbox(mailbox) => mailbox.memory() + messages,
+        }
     }
 
     /// Frees the memory that no message needs.
     pub(crate) fn shrink(&mut self) {
-        if let Some(mailbox) = &mut self.0 {
+        if let Inbox::Mailbox(mailbox) = self {
             mailbox.entries.shrink_to_fit();
         }
     }
 
     /// Takes out the oldest message that is wanted.
     pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
-        self.0.as_mut()?.extract(wanted)
+        // Mostly there is none.
+        if !self.iter().any(&wanted) {
+            return None;
+        }
+        self.numbered().extract(wanted)
     }
 
     /// Takes everything.
     pub(crate) fn clear(&mut self) -> Vec<Message> {
-        self.0.as_mut().map_or_else(Vec::new, |mailbox| mailbox.clear())
+        match self {
+            Inbox::Row(row) => std::iter::from_fn(|| row.pop()).collect(),
+            Inbox::Mailbox(mailbox) => mailbox.clear(),
+        }
     }
 }
 
+/// The number of the first message: there is room for some to be put back before it.
+const FIRST: u64 = 1 << 32;
+
 impl Mailbox {
+    fn of(mut row: Row) -> Mailbox {
+        let entries: VecDeque<Entry> = std::iter::from_fn(|| row.pop()).map(Entry::of).collect();
+        Mailbox {
+            len: entries.len(),
+            entries,
+            first: FIRST,
+            held: 0,
+            epoch: 0,
+        }
+    }
+
     fn push(&mut self, message: Message) {
         self.entries.push_back(Entry::of(message));
         self.len += 1;
@@ -236,8 +309,7 @@ impl Mailbox {
     }
 
     fn memory(&self) -> usize {
-        let messages: usize = self.iter().map(Message::size).sum();
-        size_of::<Mailbox>() + self.entries.capacity() * size_of::<Entry>() + messages
+        size_of::<Mailbox>() + self.entries.capacity() * size_of::<Entry>()
     }
 
     fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
@@ -268,12 +340,22 @@ impl Mailbox {
 mod tests {
     use super::*;
 
-    fn inbox(values: &[i32]) -> Inbox {
+    fn row(values: &[i32]) -> Inbox {
         let mut inbox = Inbox::default();
         for value in values {
             inbox.push(Message::new(*value));
         }
         inbox
+    }
+
+    fn inbox(values: &[i32]) -> Inbox {
+        let mut inbox = row(values);
+        inbox.numbered();
+        inbox
+    }
+
+    fn entries(inbox: &mut Inbox) -> &VecDeque<Entry> {
+        &inbox.numbered().entries
     }
 
     fn shown(inbox: &Inbox) -> Vec<String> {
@@ -293,7 +375,7 @@ mod tests {
                 if !stays {
                     inbox.push(Message::new(4));
                 }
-                inbox.put_back(taken);
+                inbox.put_back(taken, &mut cursor);
                 if !stays {
                     break;
                 }
@@ -302,6 +384,32 @@ mod tests {
             assert_eq!(inbox.len(), 4);
             inbox.extract(|message| message.downcast_ref() == Some(&4)).unwrap();
         }
+    }
+
+    #[test]
+    fn a_receive_goes_on_behind_the_first_message_that_it_does_not_want() {
+        let mut inbox = row(&[1, 2, 3]);
+        let mut cursor = Cursor::default();
+        for expected in [1, 2, 3] {
+            let taken = inbox.take(&mut cursor).unwrap();
+            assert_eq!(taken.message.downcast_ref(), Some(&expected));
+            inbox.put_back(taken, &mut cursor);
+        }
+        assert!(inbox.take(&mut cursor).is_none());
+        assert_eq!(shown(&inbox), ["1", "2", "3"]);
+        inbox.push(Message::new(4));
+        assert!(inbox.has_more(&cursor));
+        assert_eq!(inbox.take(&mut cursor).unwrap().message.downcast::<i32>().unwrap(), 4);
+    }
+
+    #[test]
+    fn what_is_in_a_row_can_be_extracted_and_cleared() {
+        let mut inbox = row(&[1, 2, 3]);
+        let is = |wanted: i32| move |message: &Message| message.downcast_ref() == Some(&wanted);
+        assert!(inbox.extract(is(7)).is_none());
+        assert!(inbox.extract(is(2)).is_some());
+        assert_eq!(shown(&inbox), ["1", "3"]);
+        assert_eq!(row(&[4, 5]).clear().len(), 2);
     }
 
     #[test]
@@ -322,15 +430,15 @@ mod tests {
             inbox.push(Message::new(1));
             let mut cursor = Cursor::default();
             let unwanted = inbox.take(&mut cursor).unwrap();
-            inbox.put_back(unwanted);
+            inbox.put_back(unwanted, &mut cursor);
             assert!(inbox.take(&mut cursor).is_some());
             inbox.settle();
         }
         assert_eq!(shown(&inbox), ["0"]);
         assert!(
-            inbox.0.as_ref().unwrap().entries.len() < 100,
+            entries(&mut inbox).len() < 100,
             "{} entries for one message",
-            inbox.0.as_ref().unwrap().entries.len()
+            entries(&mut inbox).len()
         );
     }
 
@@ -340,23 +448,24 @@ mod tests {
         for n in 0..2000 {
             inbox.push(Message::new(n));
         }
-        let mut sizes = vec![inbox.0.as_ref().unwrap().entries.capacity()];
+        let mut sizes = vec![entries(&mut inbox).capacity()];
         for _ in 0..2000 {
             inbox.oldest().unwrap();
-            if sizes.last() != Some(&inbox.0.as_ref().unwrap().entries.capacity()) {
-                sizes.push(inbox.0.as_ref().unwrap().entries.capacity());
+            if sizes.last() != Some(&entries(&mut inbox).capacity()) {
+                sizes.push(entries(&mut inbox).capacity());
             }
         }
         assert!(sizes.len() < 12, "{sizes:?}");
-        assert!(inbox.0.as_ref().unwrap().entries.capacity() <= 64);
+        assert!(entries(&mut inbox).capacity() <= 64);
     }
 
     #[test]
     fn clearing_leaves_room_for_a_message_on_trial() {
         let mut inbox = inbox(&[1, 2]);
-        let taken = inbox.take(&mut Cursor::default()).unwrap();
+        let mut cursor = Cursor::default();
+        let taken = inbox.take(&mut cursor).unwrap();
         assert_eq!(inbox.clear().len(), 1);
-        inbox.put_back(taken);
+        inbox.put_back(taken, &mut cursor);
         assert_eq!(shown(&inbox), ["1"]);
     }
 }

@@ -68,6 +68,7 @@ pub(crate) mod record;
 pub(crate) mod reductions;
 mod relations;
 pub(crate) mod rescue;
+mod row;
 pub(crate) mod scan;
 pub(crate) mod signal;
 pub(crate) mod stack;

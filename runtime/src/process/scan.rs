@@ -74,7 +74,8 @@ impl Scan {
         if let Some(from) = self.held.take() {
             // An arm that did not take it may have wrapped it anew.
             message.header_mut().stamp = self.cursor.stamp;
-            self.record.lock().inbox.put_back(Taken { message, from });
+            let taken = Taken { message, from };
+            self.record.lock().inbox.put_back(taken, &mut self.cursor);
         }
     }
 

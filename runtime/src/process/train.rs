@@ -106,11 +106,15 @@ pub(super) fn high_goes(home: Home) {
     Yard::at(home, |yard| yard.high.fetch_sub(1, Ordering::Relaxed));
 }
 
-/// Whether one is queued there.
+/// Whether one is queued there. Mostly there is none on the whole node.
+#[inline]
 pub(super) fn does_high_wait(home: Home) -> bool {
-    // Mostly there is none on the whole node.
-    node().yards.high.load(Ordering::Relaxed) > 0
-        && Yard::at(home, |yard| yard.high.load(Ordering::Relaxed)).is_some_and(|waiting| waiting > 0)
+    node().yards.high.load(Ordering::Relaxed) > 0 && does_high_wait_at(home)
+}
+
+#[cold]
+fn does_high_wait_at(home: Home) -> bool {
+    Yard::at(home, |yard| yard.high.load(Ordering::Relaxed)).is_some_and(|waiting| waiting > 0)
 }
 
 thread_local! {
