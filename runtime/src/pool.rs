@@ -5,8 +5,10 @@
 //! the node's stock, a batch at a time, where threads that have none look first. It grows while there is much to do, as when
 //! thousands of processes end together, and is [trimmed](Stock::trim) when that is over.
 //!
+//! Blocks are allocated many at a time, as a [`Slab`], which goes when the last of its blocks does.
+//!
 //! # Invariants
-//! 1. A block of a size was allocated by the [layout](Size::layout) of that size, and is nobody else's.
+//! 1. A block of a size is one of a slab of that size, is not [retired](retire), and is nobody else's.
 //! 2. The lock of a stock is innermost: nothing is done under it but to move a batch.
 
 use crate::node::node;
@@ -16,12 +18,12 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// How many blocks go from one thread to another together.
+/// How many blocks are allocated together, and go from one thread to another.
 const BATCH: usize = 64;
-/// How many batches of a size a stock keeps: of all sizes 220 kilobytes.
-const KEEPS: usize = 8;
+/// How many batches of a size are too few for somebody to wake up and see to them.
+const FEW: usize = 1;
 /// How many are given back to the allocator together.
 const TRIM: usize = 32;
 
@@ -41,17 +43,13 @@ enum Size {
 impl Size {
     const ALL: [Size; 4] = [Size::Tiny, Size::Small, Size::Medium, Size::Large];
 
-    /// Eight bytes less than a multiple of sixteen, which is what most allocators then take.
-    const fn layout(self) -> Layout {
-        let words = match self {
-            Size::Tiny => Layout::array::<usize>(5),
-            Size::Small => Layout::array::<usize>(7),
-            Size::Medium => Layout::array::<usize>(15),
-            Size::Large => Layout::array::<usize>(23),
-        };
-        match words {
-            Ok(layout) => layout,
-            Err(_) => unreachable!(),
+    /// How many bytes such a block has. With the [`Link`] before it, a small one is a line of the cache.
+    const fn bytes(self) -> usize {
+        match self {
+            Size::Tiny => 40,
+            Size::Small => 56,
+            Size::Medium => 120,
+            Size::Large => 184,
         }
     }
 
@@ -63,7 +61,7 @@ impl Size {
         }
         let mut sizes = Size::ALL.as_slice();
         while let [size, larger @ ..] = sizes {
-            if wanted.size() <= size.layout().size() && wanted.align() <= size.layout().align() {
+            if wanted.size() <= size.bytes() && wanted.align() <= align_of::<Link>() {
                 return Some(*size);
             }
             sizes = larger;
@@ -101,9 +99,9 @@ impl Block {
         };
         // A thread that is about to end keeps none.
         let kept = KEPT.try_with(|kept| kept[size as usize].borrow_mut().take(|| &node().blocks));
-        match kept.ok().flatten() {
-            Some(memory) => memory,
-            None => allocate(size.layout()),
+        match kept {
+            Ok(memory) => memory,
+            Err(_) => Slab::make(size, 1).block(0),
         }
     }
 
@@ -118,16 +116,81 @@ impl Block {
         };
         let kept = KEPT.try_with(|kept| kept[size as usize].borrow_mut().give(memory, || &node().blocks));
         if kept.is_err() {
-            // SAFETY: it was allocated by this layout, and the caller gives it up.
-            unsafe { dealloc(memory.as_ptr(), size.layout()) };
+            // SAFETY: it is one of this size, and the caller gives it up.
+            unsafe { retire(memory) };
         }
     }
 }
 
 fn allocate(layout: Layout) -> NonNull<u8> {
-    // SAFETY: neither the sizes here nor those of blocks are zero.
+    // SAFETY: neither a slab nor a block is empty.
     let memory = unsafe { alloc(layout) };
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Blocks of one size that were allocated together, and lie behind this.
+///
+/// # Invariants
+/// 1. Before each block is a [`Link`] to the slab, which is there until all have been retired.
+#[repr(C, align(64))]
+struct Slab {
+    /// How many of its blocks have not been retired.
+    left: AtomicUsize,
+    size: Size,
+    layout: Layout,
+}
+
+/// What precedes a block.
+type Link = NonNull<Slab>;
+
+impl Slab {
+    /// One with so many blocks, which are the caller's: at least one.
+    fn make(size: Size, count: usize) -> Blocks {
+        let bytes = size_of::<Slab>() + count * (size_of::<Link>() + size.bytes());
+        let layout = Layout::from_size_align(bytes, align_of::<Slab>()).expect("it is some kilobytes");
+        let slab = allocate(layout).cast::<Slab>();
+        let left = AtomicUsize::new(count);
+        // SAFETY: the memory is ours, and larger than a slab.
+        unsafe { slab.write(Slab { left, size, layout }) };
+        let blocks = Blocks { slab, size };
+        for number in 0..count {
+            // SAFETY: there is a link before the block, which is ours too.
+            unsafe { blocks.block(number).cast::<Link>().sub(1).write(slab) };
+        }
+        blocks
+    }
+}
+
+/// The blocks of a new slab.
+struct Blocks {
+    slab: NonNull<Slab>,
+    size: Size,
+}
+
+impl Blocks {
+    /// Where the block of that number is. There are so many.
+    fn block(&self, number: usize) -> NonNull<u8> {
+        let stride = size_of::<Link>() + self.size.bytes();
+        let offset = size_of::<Slab>() + number * stride + size_of::<Link>();
+        // SAFETY: it lies in the memory of the slab.
+        unsafe { self.slab.cast::<u8>().add(offset) }
+    }
+}
+
+/// Gives up a block for good, and its slab if that was the last one.
+///
+/// # Safety
+/// It is one of a slab (invariant 1 of the module), and nobody uses it any more.
+unsafe fn retire(block: NonNull<u8>) {
+    // SAFETY: the slab is there until the last of its blocks was retired, and then nobody else knows of it.
+    unsafe {
+        let slab = block.cast::<Link>().sub(1).read();
+        if slab.as_ref().left.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            let layout = slab.as_ref().layout;
+            dealloc(slab.cast().as_ptr(), layout);
+        }
+    }
 }
 
 /// A value in a block.
@@ -216,13 +279,20 @@ impl Batch {
         let blocks = Vec::new();
         Batch { size, blocks }
     }
+
+    /// Has blocks allocated, where there are none.
+    fn make(&mut self) {
+        let made = Slab::make(self.size, BATCH);
+        // The first one is taken first.
+        self.blocks.extend((0..BATCH).rev().map(|number| made.block(number)));
+    }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
         for block in &self.blocks {
             // SAFETY: invariant 1.
-            unsafe { dealloc(block.as_ptr(), self.size.layout()) };
+            unsafe { retire(*block) };
         }
     }
 }
@@ -243,20 +313,24 @@ impl Kept {
     }
 
     #[inline]
-    fn take<'a>(&mut self, stock: impl FnOnce() -> &'a Stock) -> Option<NonNull<u8>> {
+    fn take<'a>(&mut self, stock: impl FnOnce() -> &'a Stock) -> NonNull<u8> {
         match self.at_hand.blocks.pop() {
             None => self.fetch(stock()),
-            block => block,
+            Some(block) => block,
         }
     }
 
     #[cold]
-    fn fetch(&mut self, stock: &Stock) -> Option<NonNull<u8>> {
+    fn fetch(&mut self, stock: &Stock) -> NonNull<u8> {
         std::mem::swap(&mut self.at_hand, &mut self.beside);
-        if self.at_hand.blocks.is_empty() {
-            self.at_hand = stock.take(self.at_hand.size)?;
+        let at_hand = &mut self.at_hand;
+        if at_hand.blocks.is_empty() {
+            match stock.take(at_hand.size) {
+                Some(batch) => *at_hand = batch,
+                None => at_hand.make(),
+            }
         }
-        self.at_hand.blocks.pop()
+        at_hand.blocks.pop().expect("no batch is empty")
     }
 
     #[inline]
@@ -309,12 +383,14 @@ impl Stock {
         let count = batches.len();
         shelf.count.store(count, Ordering::Relaxed);
         drop(batches);
-        if count == KEEPS + 1 {
+        if count == FEW + 1 {
             rescue::stay_awake();
         }
     }
 
-    /// Gives some of what is more than usual back to the allocator. Says whether there was something to give.
+    /// Gives some of it back to the allocator, for when the node is quiet. Says whether there was something to give.
+    ///
+    /// In the end that is all: blocks that stay hold the slabs of many others.
     pub(crate) fn trim(&self) -> bool {
         let trimmed = self.0.each_ref().map(Shelf::trim);
         trimmed.contains(&true)
@@ -323,11 +399,11 @@ impl Stock {
 
 impl Shelf {
     fn trim(&self) -> bool {
-        if self.count.load(Ordering::Relaxed) <= KEEPS {
+        if self.count.load(Ordering::Relaxed) == 0 {
             return false;
         }
         let mut batches = self.batches.lock();
-        let left = batches.len().saturating_sub(TRIM).max(KEEPS).min(batches.len());
+        let left = batches.len().saturating_sub(TRIM);
         let given: Vec<Batch> = batches.drain(left..).collect();
         self.count.store(batches.len(), Ordering::Relaxed);
         drop(batches);
@@ -341,9 +417,15 @@ mod tests {
     use std::collections::HashSet;
 
     fn give(kept: &mut Kept, stock: &Stock, count: usize) -> HashSet<NonNull<u8>> {
-        let blocks: HashSet<_> = (0..count).map(|_| allocate(kept.at_hand.size.layout())).collect();
-        blocks.iter().for_each(|block| kept.give(*block, || stock));
-        blocks
+        let made = Slab::make(kept.at_hand.size, count);
+        let blocks = (0..count).map(|number| made.block(number));
+        blocks.inspect(|block| kept.give(*block, || stock)).collect()
+    }
+
+    fn take(kept: &mut Kept, stock: &Stock, count: usize) -> HashSet<NonNull<u8>> {
+        let mut batch = Batch::none(kept.at_hand.size);
+        batch.blocks.extend((0..count).map(|_| kept.take(|| stock)));
+        batch.blocks.iter().copied().collect()
     }
 
     #[test]
@@ -351,28 +433,38 @@ mod tests {
         let stock = Stock::default();
         let (mut giver, mut taker) = (Kept::none(Size::Small), Kept::none(Size::Small));
         let given = give(&mut giver, &stock, 3 * BATCH + 1);
-        let mut taken = Batch::none(Size::Small);
-        taken.blocks.extend(std::iter::from_fn(|| taker.take(|| &stock)));
-        assert_eq!(taken.blocks.len(), 2 * BATCH);
-        taken.blocks.extend(std::iter::from_fn(|| giver.take(|| &stock)));
-        assert_eq!(taken.blocks.iter().copied().collect::<HashSet<_>>(), given);
+        let taken: Vec<NonNull<u8>> = (0..2 * BATCH + 1).map(|_| taker.take(|| &stock)).collect();
+        let (of_the_giver, made) = taken.split_at(2 * BATCH);
+        assert!(of_the_giver.iter().all(|block| given.contains(block)));
+        assert!(!given.contains(&made[0]), "the giver keeps the rest");
+        taken.into_iter().for_each(|block| taker.give(block, || &stock));
     }
 
     #[test]
     fn a_block_serves_one_size_only() {
         let stock = Stock::default();
-        drop(give(&mut Kept::none(Size::Large), &stock, 4 * BATCH));
-        assert_eq!(Kept::none(Size::Small).take(|| &stock), None);
+        let given = give(&mut Kept::none(Size::Large), &stock, 4 * BATCH);
+        let taken = take(&mut Kept::none(Size::Small), &stock, BATCH);
+        assert!(given.is_disjoint(&taken));
     }
 
     #[test]
-    fn a_stock_that_has_grown_is_trimmed() {
+    fn blocks_of_a_slab_lie_apart() {
+        for size in Size::ALL {
+            let taken = take(&mut Kept::none(size), &Stock::default(), BATCH);
+            let mut places: Vec<usize> = taken.iter().map(|block| block.addr().get()).collect();
+            places.sort_unstable();
+            let apart = |pair: &[usize]| pair[1] - pair[0] >= size.bytes() + size_of::<Link>();
+            assert!(places.len() == BATCH && places.windows(2).all(apart));
+        }
+    }
+
+    #[test]
+    fn a_stock_is_trimmed_to_nothing() {
         let stock = Stock::default();
-        drop(give(&mut Kept::none(Size::Small), &stock, (KEEPS + TRIM + 3) * BATCH));
-        let count = || stock.0[Size::Small as usize].batches.lock().len();
-        assert_eq!(count(), KEEPS + TRIM + 1);
+        drop(give(&mut Kept::none(Size::Small), &stock, (TRIM + 3) * BATCH));
+        assert_eq!(stock.0[Size::Small as usize].batches.lock().len(), TRIM + 1);
         assert_eq!([stock.trim(), stock.trim(), stock.trim()], [true, true, false]);
-        assert_eq!(count(), KEEPS);
     }
 
     #[test]
