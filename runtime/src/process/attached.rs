@@ -1,4 +1,4 @@
-//! A process without a task of its own: somebody drives futures in it, one after the other.
+//! A process that does not run by itself: somebody drives futures in it, one after the other.
 
 use super::backtrace::{self, Asked, poll_in};
 use super::current::{Current, How};

@@ -79,7 +79,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The process on this thread, if it has a task of its own.
+/// The process on this thread, unless somebody else polls it.
 pub(crate) fn task() -> Option<Pid> {
     let polled = POLLED.get().filter(|polled| polled.how == How::Task)?;
     Some(polled.process.pid)

@@ -47,16 +47,16 @@ pub(crate) struct Record {
     serial: AtomicU32,
     /// A [`Priority`], read at each poll.
     priority: AtomicU8,
-    /// How often the process gave way since its last step: its task's own, so nothing for loom to try.
+    /// How often the process gave way since its last step: its runner's own, so nothing for loom to try.
     pub(super) given_way: std::sync::atomic::AtomicU8,
     /// Whether `exit` is set in the state: for who looks without the lock.
     ends: AtomicBool,
-    /// Who runs the process just now, if it has a task of its own.
+    /// Who runs the process just now, unless somebody else polls it.
     pub(super) claim: Claim,
     queue: Queue,
-    /// Wakes the task that runs the process.
+    /// Wakes who polls the process, if that is somebody else.
     waker: KeptWaker,
-    /// What the process runs, if it has a task of its own.
+    /// What the process runs, unless somebody else polls it.
     pub(super) body: BodyCell,
     pub(super) body_size: BodySize,
     state: Mutex<State>,
@@ -636,7 +636,7 @@ impl Record {
         self.waker.register(waker);
     }
 
-    /// The runtime of the process, if it has a task of its own.
+    /// The runtime of the process, unless somebody else polls it.
     pub(super) fn home(&self) -> Home {
         self.waker.home()
     }

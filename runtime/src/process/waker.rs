@@ -1,4 +1,5 @@
-//! The waker of a process: many wake it, and it stays. Only who polls the process puts another one in its place.
+//! The waker of who polls a process that does not run by itself: many wake it, and it stays. Only who polls the process puts
+//! another one in its place.
 //!
 //! # Invariants
 //! 1. `register` and `take` are called by one at a time: who polls the process, or ends it.
@@ -17,7 +18,7 @@ const CHANGING: u32 = 1 << 31;
 pub(crate) struct KeptWaker {
     /// How many wake it just now.
     state: AtomicU32,
-    /// Of which runtime the task is that it wakes: a [`Home`]. Here it takes no room.
+    /// Which runtime a process runs on that runs by itself: a [`Home`]. Here it takes no room.
     home: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
@@ -34,7 +35,7 @@ impl KeptWaker {
         }
     }
 
-    /// Of which runtime the task is, if the process has one.
+    /// Which runtime the process runs on, if it runs by itself.
     pub(crate) fn home(&self) -> Home {
         Home(self.home.load(Ordering::Relaxed))
     }
