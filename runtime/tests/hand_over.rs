@@ -2,9 +2,8 @@
 //! wait otherwise, and they end as others do.
 
 use crabtree::prelude::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use tokio::runtime::{Builder, Runtime};
 
 fn runtime(workers: usize) -> Runtime {
@@ -12,7 +11,7 @@ fn runtime(workers: usize) -> Runtime {
     builder.worker_threads(workers).enable_all().build().unwrap()
 }
 
-/// Runs the body as a process with a task of its own.
+/// Runs the body as a process of a runtime with so many threads.
 fn run<F: Future<Output: Send + 'static> + Send + 'static>(workers: usize, body: F) -> F::Output {
     runtime(workers).block_on(async {
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -97,6 +96,20 @@ fn who_is_woken_after_one_that_blocks_its_thread_is_run_elsewhere() {
             send(blocks, "go");
             send(tells, "go");
             receive! { "done" => () }
+        }
+    });
+}
+
+#[test]
+fn who_is_spawned_runs_beside_a_spawner_that_blocks_its_thread_and_beside_the_others() {
+    run(4, async {
+        for _ in 0..20 {
+            let all_run = Arc::new(Barrier::new(4));
+            for _ in 0..3 {
+                let all_run = all_run.clone();
+                spawn(async move { all_run.wait() });
+            }
+            all_run.wait();
         }
     });
 }

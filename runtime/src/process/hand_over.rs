@@ -10,7 +10,7 @@
 //!   then goes to the end of tokio's queue with the train.
 //! - When the lane is full, all on it go on another train, which any thread may take.
 //! - Where steps take longer than it takes to wake another thread, half of the rest go on another train, again and again.
-//! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest.
+//! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest, apart.
 //!
 //! # Invariants
 //! 1. Only the thread of a lane puts records into its slots, and only into those between `tail` and `head` + [`ROOM`],

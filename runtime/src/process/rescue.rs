@@ -9,7 +9,7 @@
 //! them sees the other.
 
 use super::hand_over::{self, Lane};
-use super::train::send_all;
+use super::train::{Line, send_apart};
 use crate::node::node;
 use crate::threads::OwnThread;
 use parking_lot::Mutex;
@@ -135,7 +135,7 @@ impl Rescue {
             let before = std::mem::replace(seen, epoch);
             busy |= epoch != before || epoch & 1 != 0;
             if epoch & 1 != 0 && epoch == before {
-                send_all(&mut lane.rescue());
+                send_apart(&lane.rescue().collect::<Line>());
             }
         }
         busy

@@ -49,6 +49,8 @@ impl Home {
 /// The trains of a runtime.
 pub(crate) struct Yard {
     home: Home,
+    /// How many threads the runtime has for tasks.
+    threads: usize,
     /// `None` when the runtime is gone.
     runtime: Mutex<Option<Handle>>,
     idle: Mutex<Vec<Arc<Train>>>,
@@ -87,10 +89,13 @@ pub(super) fn send_alone(record: &'static Record) {
     send(record.home(), &mut once(record));
 }
 
-/// Has a train take those, which are of one runtime.
-pub(super) fn send_all(riders: &mut dyn Iterator<Item = &'static Record>) {
-    if let Some(first) = riders.next() {
-        send(first.home(), &mut once(first).chain(riders));
+/// Has several trains take those, which are of one runtime: one for each of its threads, so that all can begin at once.
+pub(super) fn send_apart(riders: &[&'static Record]) {
+    let Some(first) = riders.first() else { return };
+    let home = first.home();
+    let threads = Yard::at(home, |yard| yard.threads).unwrap_or(1);
+    for part in riders.chunks(riders.len().div_ceil(threads)) {
+        send(home, &mut part.iter().copied());
     }
 }
 
@@ -184,6 +189,7 @@ impl Yard {
         of_runtimes.count += 1;
         let yard = Arc::new(Yard {
             home: Home::new(of_runtimes.count, runtime.runtime_flavor()),
+            threads: runtime.metrics().num_workers().max(1),
             runtime: Mutex::new(Some(runtime.clone())),
             idle: Mutex::default(),
             high: AtomicUsize::new(0),
