@@ -5,6 +5,7 @@ use crate::kino::widget;
 use crate::name::Names;
 use crate::pid::{Pid, Ref};
 use crate::pool;
+use crate::process::barrier::Barrier;
 use crate::process::origin::Origin;
 use crate::process::rescue::Rescue;
 use crate::process::stack::CodeNames;
@@ -31,6 +32,8 @@ pub(crate) struct Node {
     pub(crate) yards: Yards,
     /// Sees to processes that were handed over to a thread which is not done.
     pub(crate) rescue: Rescue,
+    /// Lets who runs a process look at its state without an atomic exchange.
+    pub(crate) barrier: Barrier,
     /// Memory for messages. None is made before the node is.
     pub(crate) blocks: pool::Stock,
     pub(crate) watchdog: Watchdog,
@@ -80,6 +83,7 @@ impl Node {
             wheels: Mutex::default(),
             yards: Yards::default(),
             rescue: Rescue::default(),
+            barrier: Barrier::new(),
             blocks: pool::Stock::default(),
             watchdog: Watchdog::new(),
             tracer: Tracer::default(),

@@ -6,19 +6,23 @@
 #[cfg(all(test, crabtree_loom))]
 pub(crate) use self::model::Mutex;
 #[cfg(not(all(test, crabtree_loom)))]
-pub(crate) use self::real::UnsafeCell;
+pub(crate) use self::real::{MutPtr, UnsafeCell};
 #[cfg(all(test, crabtree_loom))]
-pub(crate) use loom::cell::UnsafeCell;
+pub(crate) use loom::cell::{MutPtr, UnsafeCell};
 #[cfg(all(test, crabtree_loom))]
 pub(crate) use loom::hint;
 #[cfg(all(test, crabtree_loom))]
 pub(crate) use loom::sync::{MutexGuard, atomic};
+#[cfg(all(test, crabtree_loom))]
+pub(crate) use loom::thread;
 #[cfg(not(all(test, crabtree_loom)))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(all(test, crabtree_loom)))]
 pub(crate) use std::hint;
 #[cfg(not(all(test, crabtree_loom)))]
 pub(crate) use std::sync::atomic;
+#[cfg(not(all(test, crabtree_loom)))]
+pub(crate) use std::thread;
 
 /// Loom's types with the methods of the real ones.
 #[cfg(all(test, crabtree_loom))]
@@ -47,6 +51,19 @@ mod model {
 mod real {
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
+    /// What loom notes the end of.
+    pub(crate) struct MutPtr<T>(*mut T);
+
+    impl<T> MutPtr<T> {
+        /// # Safety
+        /// As for any pointer that is made a reference.
+        #[expect(clippy::mut_from_ref, reason = "it is a pointer, as loom's is")]
+        pub(crate) unsafe fn deref(&self) -> &mut T {
+            // SAFETY: the caller's promise.
+            unsafe { &mut *self.0 }
+        }
+    }
+
     impl<T> UnsafeCell<T> {
         pub(crate) fn new(value: T) -> UnsafeCell<T> {
             UnsafeCell(std::cell::UnsafeCell::new(value))
@@ -58,6 +75,10 @@ mod real {
 
         pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
             write(self.0.get())
+        }
+
+        pub(crate) fn get_mut(&self) -> MutPtr<T> {
+            MutPtr(self.0.get())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The future of a process in its record, and the steps that it takes.
 
 use super::claim::{Left, Told};
-use super::current::{self, Current};
+use super::current::{self, Current, Owned};
 use super::priority::{self, Priority};
 use super::record::Record;
 use super::task::{self, Body, End};
@@ -106,10 +106,14 @@ pub(super) fn step(record: &'static Record, home: Home) -> Step {
         return end(record, End::of(ExitReason::Killed));
     }
     let waker = waker(record);
-    // SAFETY: the caller has taken the claim, and the reference is gone after this step.
-    let stepped = match unsafe { &mut *record.body.0.get() } {
-        Some(body) => task::step(Current::of(record), body, &mut Context::from_waker(&waker)),
-        None => Poll::Ready(End::of(ExitReason::Normal)),
+    let stepped = {
+        // SAFETY: the claim is taken, and given back below.
+        let _owned = unsafe { Owned::begin(record) };
+        // SAFETY: the claim is taken, and the reference is gone after this step.
+        match unsafe { &mut *record.body.0.get() } {
+            Some(body) => task::step(Current::of(record), body, &mut Context::from_waker(&waker)),
+            None => Poll::Ready(End::of(ExitReason::Normal)),
+        }
     };
     if let Poll::Ready(reason) = stepped {
         return end(record, reason);
@@ -136,7 +140,11 @@ fn end(record: &'static Record, end: End) -> Step {
     // SAFETY: the caller has taken the claim, and no step holds a reference any more.
     let body = unsafe { (*record.body.0.get()).take() };
     let process = Current::of(record);
-    task::end(process, body, end);
+    {
+        // SAFETY: the caller has taken the claim, and it is given back below.
+        let _owned = unsafe { Owned::begin(record) };
+        task::end(process, body, end);
+    }
     record.set_home(Home::NONE);
     record.claim.reset();
     node().table.release(process.pid);

@@ -148,6 +148,11 @@ impl Claim {
         before == Ok(QUIET)
     }
 
+    /// Whether somebody runs the process just now. Who takes it after that sees what the caller did before.
+    pub(super) fn is_taken(&self) -> bool {
+        self.0.fetch_or(0, Ordering::AcqRel) & TAKEN != 0
+    }
+
     /// There is no process any more. For who has taken it.
     pub(super) fn reset(&self) {
         self.0.swap(NONE, Ordering::AcqRel);

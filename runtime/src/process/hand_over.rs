@@ -13,24 +13,26 @@
 //! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest, apart.
 //!
 //! # Invariants
-//! 1. Only the thread of a lane puts records into its slots, and only into those between `tail` and `head` + [`ROOM`],
-//!    which are empty. Whoever swaps a record out of a slot has to run it, or have it run.
+//! 1. Only the thread of a lane lets somebody board. Whoever takes somebody off it has to run them, or have them run.
 //! 2. Those on a lane are of the runtime that polls the train. The lane is empty between two polls.
 
+use super::barrier::Barrier;
+use super::biased::{Biased, Guard};
 use super::body::{Step, step};
 use super::priority::Priority;
 use super::record::Record;
 use super::rescue;
 use super::train::{Home, Line, send, send_alone};
-use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::iter::from_fn;
-use std::ptr;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 use tokio::task::coop;
 
 /// How many can wait on a lane.
-const ROOM: u32 = if cfg!(all(test, crabtree_loom)) { 2 } else { 128 };
+const ROOM: usize = if cfg!(all(test, crabtree_loom)) { 2 } else { 128 };
 /// How many steps are taken in one poll.
 const MOST: u32 = 256;
 /// Processes whose steps take longer than this, on the average, are better off on several threads.
@@ -38,77 +40,91 @@ const LONG: Duration = Duration::from_micros(1);
 /// What a first look at the clock may find without that being so.
 const TOLERANCE: Duration = Duration::from_micros(4);
 
-/// Where those wait that a thread runs next.
+/// Where those wait that a thread runs next. It is the thread's own, but for the rescue.
 pub(super) struct Lane<T: 'static = Record> {
     /// Odd while a poll is under way in which somebody boarded. Written by the thread of the lane only.
     pub(super) epoch: AtomicU32,
-    /// The slots before this one are empty. Written by the thread of the lane only.
-    head: AtomicU32,
-    /// As are those from this one on. Written by the thread of the lane only.
-    tail: AtomicU32,
-    slots: [AtomicPtr<T>; ROOM as usize],
+    waiting: Biased<VecDeque<&'static T>>,
 }
+
+/// A lane, for its thread.
+pub(super) struct OwnLane<T: 'static = Record> {
+    lane: &'static Lane<T>,
+    /// Whether there is what [the owner of a lock](super::biased) relies on.
+    is_owner: bool,
+    _of_thread: PhantomData<*const ()>,
+}
+
+impl<T> Clone for OwnLane<T> {
+    fn clone(&self) -> OwnLane<T> {
+        *self
+    }
+}
+
+impl<T> Copy for OwnLane<T> {}
 
 impl<T> Lane<T> {
     pub(super) fn new() -> Lane<T> {
         Lane {
             epoch: AtomicU32::new(0),
-            head: AtomicU32::new(0),
-            tail: AtomicU32::new(0),
-            slots: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            waiting: Biased::new(VecDeque::with_capacity(ROOM)),
         }
     }
 
-    fn slot(&self, number: u32) -> &AtomicPtr<T> {
-        &self.slots[(number % ROOM) as usize]
+    /// The lane, for the calling thread.
+    ///
+    /// # Safety
+    /// The lane is no other thread's, for as long as the result or a copy of it is used.
+    pub(super) unsafe fn own(&'static self, barrier: &Barrier) -> OwnLane<T> {
+        OwnLane {
+            lane: self,
+            is_owner: barrier.is_there(),
+            _of_thread: PhantomData,
+        }
     }
 
-    fn len(&self) -> u32 {
-        let (head, tail) = (self.head.load(Ordering::Relaxed), self.tail.load(Ordering::Relaxed));
-        tail.wrapping_sub(head)
+    /// All that wait there. For any other thread.
+    pub(super) fn rescue(&self) -> Vec<&'static T> {
+        self.waiting.lock(|| true).drain(..).collect()
+    }
+}
+
+impl<T> OwnLane<T> {
+    fn lock(&self) -> Guard<'_, VecDeque<&'static T>> {
+        match self.is_owner {
+            // SAFETY: by `own` the lane is this thread's, which this cannot leave.
+            true => unsafe { self.lane.waiting.lock_own() },
+            false => self.lane.waiting.lock(|| false),
+        }
     }
 
-    /// For the thread of the lane; `false` when there is no room.
+    /// Returns `false` when there is no room.
     fn board(&self, one: &'static T) -> bool {
-        let tail = self.tail.load(Ordering::Relaxed);
-        if self.len() == ROOM {
-            return false;
+        let mut waiting = self.lock();
+        let has_room = waiting.len() < ROOM;
+        if has_room {
+            waiting.push_back(one);
         }
-        // A swap, as those that take are: of two, one sees the other.
-        self.slot(tail).swap(ptr::from_ref(one).cast_mut(), Ordering::AcqRel);
-        self.tail.store(tail.wrapping_add(1), Ordering::Release);
-        true
+        has_room
     }
 
-    fn take(&self, number: u32) -> Option<&'static T> {
-        let one = self.slot(number).swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: what is not null came from the `&'static` of `board`.
-        unsafe { one.as_ref() }
+    /// Takes off who is next. Gives how many wait behind, too.
+    fn next(&self) -> Option<(&'static T, usize)> {
+        let mut waiting = self.lock();
+        let one = waiting.pop_front()?;
+        Some((one, waiting.len()))
     }
 
-    /// The next one. For the thread of the lane.
-    fn next(&self) -> Option<&'static T> {
-        while self.len() > 0 {
-            let head = self.head.load(Ordering::Relaxed);
-            let one = self.take(head);
-            self.head.store(head.wrapping_add(1), Ordering::Relaxed);
-            if one.is_some() {
-                return one;
-            }
-        }
-        None
-    }
-
-    /// All that wait there, as far as they are seen. For any thread.
-    pub(super) fn rescue(&self) -> impl Iterator<Item = &'static T> {
-        let (head, tail) = (self.head.load(Ordering::Acquire), self.tail.load(Ordering::Acquire));
-        let len = tail.wrapping_sub(head).min(ROOM);
-        (0..len).filter_map(move |ahead| self.take(head.wrapping_add(ahead)))
+    /// Takes off all that wait, or the first half of them.
+    fn take(&self, half: bool) -> impl Iterator<Item = &'static T> {
+        let len = self.lock().len();
+        let count = if half { len.div_ceil(2) } else { len };
+        from_fn(|| Some(self.next()?.0)).take(count)
     }
 }
 
 struct Host {
-    lane: Cell<Option<&'static Lane>>,
+    lane: Cell<Option<OwnLane>>,
     /// The runtime for which the thread polls a train just now.
     home: Cell<Home>,
 }
@@ -145,16 +161,17 @@ pub(super) fn make_way() {
 }
 
 /// Sends all that wait on another train, if there are any.
-fn depart(lane: &Lane, home: Home) {
-    send(home, &mut from_fn(|| lane.next()));
+fn depart(lane: OwnLane, home: Home) {
+    send(home, &mut lane.take(false));
 }
 
 impl Host {
-    fn board(&self, lane: &'static Lane, record: &'static Record) {
-        let epoch = lane.epoch.load(Ordering::Relaxed);
+    fn board(&self, lane: OwnLane, record: &'static Record) {
+        let epoch = &lane.lane.epoch;
+        let number = epoch.load(Ordering::Relaxed);
         let home = self.home.get();
-        if epoch & 1 == 0 && home.has_threads() {
-            lane.epoch.store(epoch.wrapping_add(1), Ordering::Relaxed);
+        if number & 1 == 0 && home.has_threads() {
+            epoch.store(number.wrapping_add(1), Ordering::Relaxed);
             rescue::stay_awake();
         }
         if !lane.board(record) {
@@ -167,7 +184,7 @@ impl Host {
 
 /// While it lives, the thread runs those whom it wakes.
 pub(super) struct Hosting {
-    lane: &'static Lane,
+    lane: OwnLane,
     home: Home,
     outer: Home,
 }
@@ -205,8 +222,10 @@ impl Hosting {
         // When somebody was first seen to wait, and after how many steps.
         let mut since = None;
         while steps < MOST && coop::has_budget_remaining() {
-            let Some(record) = self.lane.next() else { break };
-            let others_wait = self.lane.len() > 0;
+            let Some((record, behind)) = self.lane.next() else {
+                break;
+            };
+            let others_wait = behind > 0;
             let began = match since {
                 Some(began) if others_wait => Some(began),
                 _ => others_wait.then(|| (Instant::now(), steps)),
@@ -223,8 +242,7 @@ impl Hosting {
                 && (taken.is_power_of_two() || taken.is_multiple_of(16))
                 && began.elapsed() > TOLERANCE + LONG * taken
             {
-                let half = self.lane.len().div_ceil(2);
-                send(self.home, &mut from_fn(|| self.lane.next()).take(half as usize));
+                send(self.home, &mut self.lane.take(true));
             }
         }
     }
@@ -233,9 +251,10 @@ impl Hosting {
 impl Drop for Hosting {
     fn drop(&mut self) {
         depart(self.lane, self.home);
-        let epoch = self.lane.epoch.load(Ordering::Relaxed);
+        let epoch = &self.lane.lane.epoch;
+        let number = epoch.load(Ordering::Relaxed);
         // Even again.
-        (self.lane.epoch).store(epoch.wrapping_add(epoch & 1), Ordering::Relaxed);
+        epoch.store(number.wrapping_add(number & 1), Ordering::Relaxed);
         HOST.with(|host| host.home.set(self.outer));
     }
 }
@@ -248,34 +267,24 @@ pub(super) fn leave() {
 #[cfg(all(test, crabtree_loom))]
 mod model {
     use super::*;
-    use loom::sync::Arc;
-    use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
     #[test]
     fn each_who_boards_is_taken_once() {
         loom::model(|| {
-            let lane = Arc::new(Lane::<u8>::new());
-            let taken = Arc::new(AtomicUsize::new(0));
-            let rescue = {
-                let (lane, taken) = (lane.clone(), taken.clone());
-                thread::spawn(move || {
-                    let rescued = lane.rescue().count();
-                    taken.fetch_add(rescued, Ordering::Relaxed);
-                })
-            };
-            let mut boarded = 0;
+            let lane: &Lane<u8> = Box::leak(Box::new(Lane::new()));
+            let rescue = thread::spawn(|| lane.rescue().len());
+            // SAFETY: no other thread has it.
+            let own = unsafe { lane.own(&Barrier::new()) };
+            let (mut boarded, mut taken) = (0, 0);
             for _ in 0..3 {
-                boarded += usize::from(lane.board(&7));
+                boarded += usize::from(own.board(&7));
                 if boarded == 2 {
-                    taken.fetch_add(usize::from(lane.next().is_some()), Ordering::Relaxed);
+                    taken += usize::from(own.next().is_some());
                 }
             }
-            rescue.join().unwrap();
-            while lane.next().is_some() {
-                taken.fetch_add(1, Ordering::Relaxed);
-            }
-            assert_eq!(taken.load(Ordering::Relaxed), boarded);
+            taken += own.take(true).count() + own.take(false).count();
+            assert_eq!(rescue.join().unwrap() + taken, boarded);
         });
     }
 }

@@ -176,8 +176,7 @@ pub fn exit(pid: impl Into<Pid>, reason: impl Into<ExitReason>) {
 /// ```
 pub fn is_alive(pid: impl Into<Pid>) -> bool {
     let pid = pid.into();
-    let record = node().table.get(pid);
-    record.and_then(|record| record.update(pid, |state| !state.ends())) == Some(true)
+    node().table.get(pid).is_some_and(|record| record.is_alive(pid))
 }
 
 /// Gives a process a name, by which it can be found and sent to.

@@ -45,6 +45,8 @@
 mod alias;
 mod attached;
 mod backtrace;
+pub(crate) mod barrier;
+mod biased;
 mod body;
 mod builder;
 pub(crate) mod call;

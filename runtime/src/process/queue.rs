@@ -83,13 +83,22 @@ impl Queue {
         self.head.load(Ordering::Relaxed).is_null()
     }
 
+    /// Whether something waits in it just now; `None` when nobody reads it. Who learns that nothing does sees what the
+    /// receiver did before it took what did.
+    pub(crate) fn has_messages(&self) -> Option<bool> {
+        match self.head.load(Ordering::Acquire) {
+            CLOSED => None,
+            head => Some(!head.is_null()),
+        }
+    }
+
     /// Takes everything, oldest first. For the receiver only.
     pub(crate) fn take(&self) -> Batch {
         let head = self.head.load(Ordering::Relaxed);
         if head.is_null() || head == CLOSED {
             return Batch::EMPTY;
         }
-        Batch::reversed(self.head.swap(ptr::null_mut(), Ordering::Acquire))
+        Batch::reversed(self.head.swap(ptr::null_mut(), Ordering::AcqRel))
     }
 
     /// Takes everything and lets nothing more in. For the receiver only.

@@ -9,6 +9,7 @@
 //! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
 
 use super::backtrace::Asked;
+use super::biased::{Biased, Guard};
 use super::body::{self, BodyCell, BodySize};
 use super::claim::Claim;
 use super::current;
@@ -30,8 +31,7 @@ use crate::pool::Pooled;
 use crate::process::{Down, Exit};
 use crate::reason::quietly;
 use crate::registry::AnyTables;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crate::timer;
 use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
@@ -49,8 +49,8 @@ pub(crate) struct Record {
     priority: AtomicU8,
     /// How often the process gave way since its last step: its runner's own, so nothing for loom to try.
     pub(super) given_way: std::sync::atomic::AtomicU8,
-    /// Whether `exit` is set in the state: for who looks without the lock.
-    ends: AtomicBool,
+    /// What became of the signals that were taken out of the queue last: for who looks without the lock.
+    effect: AtomicU8,
     /// Who runs the process just now, unless somebody else polls it.
     pub(super) claim: Claim,
     queue: Queue,
@@ -59,8 +59,15 @@ pub(crate) struct Record {
     /// What the process runs, unless somebody else polls it.
     pub(super) body: BodyCell,
     pub(super) body_size: BodySize,
-    state: Mutex<State>,
+    state: Biased<State>,
 }
+
+/// The process goes on after the signals that were taken out of its queue.
+const GOES_ON: u8 = 0;
+/// It ends.
+const ENDS: u8 = 1;
+/// They have been taken, or are about to be, and have not taken effect.
+const UNDER_WAY: u8 = 2;
 
 /// What only the process itself changes, mostly.
 pub(crate) struct State {
@@ -468,13 +475,13 @@ impl Record {
             serial: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal.as_byte()),
             given_way: std::sync::atomic::AtomicU8::new(0),
-            ends: AtomicBool::new(false),
+            effect: AtomicU8::new(GOES_ON),
             claim: Claim::new(),
             queue: Queue::closed(),
             waker: KeptWaker::new(),
             body: BodyCell::default(),
             body_size: BodySize::none(),
-            state: Mutex::new(State::free()),
+            state: Biased::new(State::free()),
         }
     }
 
@@ -497,20 +504,33 @@ impl Record {
     }
 
     /// Begins a process in this record. Gives its state, to be filled before anybody looks at it.
-    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock();
+    pub(crate) fn begin(&self, parent: Option<Pid>, group_leader: Pid, origin: Origin) -> Guard<'_, State> {
+        let mut state = self.lock();
         state.alive = true;
         state.parent = parent;
         state.set_group_leader(group_leader);
         state.origin = origin;
-        self.ends.store(false, Ordering::Relaxed);
+        self.effect.store(GOES_ON, Ordering::Relaxed);
         self.queue.open();
         state
     }
 
     /// The state as it was left: signals that wait in the queue have not taken effect.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(crate) fn lock(&self) -> Guard<'_, State> {
+        match current::owns(self) {
+            // SAFETY: the thread has taken the claim, and gives it back between two steps, when no guard is alive.
+            true => unsafe { self.state.lock_own() },
+            false => self.state.lock(|| self.claim.is_taken()),
+        }
+    }
+
+    /// Like [`lock`](Record::lock), but `None` when it is locked.
+    fn try_lock(&self) -> Option<Guard<'_, State>> {
+        match current::owns(self) {
+            // SAFETY: as above.
+            true => unsafe { self.state.try_lock_own() },
+            false => self.state.try_lock(|| self.claim.is_taken()),
+        }
     }
 
     /// How many bytes the process takes.
@@ -522,21 +542,16 @@ impl Record {
     pub(crate) fn update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
         match SHOWING.get() {
             true => self.try_update(me, read),
-            false => self.update_locked(me, self.state.lock(), read),
+            false => self.update_locked(me, self.lock(), read),
         }
     }
 
     /// Like [`update`](Record::update), but `None` as well when somebody has the lock.
     pub(crate) fn try_update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
-        self.update_locked(me, self.state.try_lock()?, read)
+        self.update_locked(me, self.try_lock()?, read)
     }
 
-    fn update_locked<R>(
-        &self,
-        me: Pid,
-        mut state: MutexGuard<'_, State>,
-        read: impl FnOnce(&mut State) -> R,
-    ) -> Option<R> {
+    fn update_locked<R>(&self, me: Pid, mut state: Guard<'_, State>, read: impl FnOnce(&mut State) -> R) -> Option<R> {
         if !state.alive || self.serial() != me.serial() {
             return None;
         }
@@ -560,7 +575,7 @@ impl Record {
     /// So a process that takes message after message looks at the queue, which others write to, once for many of them.
     /// Signals that arrived meanwhile take effect at its next step at the latest.
     pub(crate) fn find<R>(&self, me: Pid, mut find: impl FnMut(&mut State, Look) -> Option<R>) -> Option<R> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         if !state.alive || self.serial() != me.serial() {
             return None;
         }
@@ -578,19 +593,17 @@ impl Record {
     /// Like [`peek`](Record::peek), to change what no signal has to do with.
     pub(crate) fn change<R>(&self, me: Pid, change: impl FnOnce(&mut State) -> R) -> Option<R> {
         let mut state = match SHOWING.get() {
-            true => self.state.try_lock()?,
-            false => self.state.lock(),
+            true => self.try_lock()?,
+            false => self.lock(),
         };
         (state.alive && self.serial() == me.serial()).then(|| change(&mut state))
     }
 
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
     fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
-        let batch = self.queue.take();
+        self.effect.store(UNDER_WAY, Ordering::Relaxed);
         let mut strays = Vec::new();
-        let mut news = false;
-        for message in batch {
-            news = true;
+        for message in self.queue.take() {
             if message.header().serial != me.serial() {
                 strays.extend(bounce(message, me, out));
                 continue;
@@ -619,16 +632,26 @@ impl Record {
                 Err(message) => state.inbox.push(message),
             }
         }
-        if news {
-            self.ends.store(state.ends(), Ordering::Relaxed);
-            state.wake_waiting();
-        }
+        let effect = if state.ends() { ENDS } else { GOES_ON };
+        self.effect.store(effect, Ordering::Release);
+        state.wake_waiting();
         strays
     }
 
     /// Whether signals have arrived, or one has that ends the process. Without the lock, so it may be late.
     pub(crate) fn has_news(&self) -> bool {
-        self.ends.load(Ordering::Relaxed) || !self.queue.is_empty()
+        self.effect.load(Ordering::Relaxed) != GOES_ON || !self.queue.is_empty()
+    }
+
+    /// Whether the process `me` is alive, and goes on after all signals that arrived.
+    pub(crate) fn is_alive(&self, me: Pid) -> bool {
+        // Mostly all of them have taken effect, and that is seen without the lock. In this order: whoever empties the queue
+        // has said before that the effect is under way, and whoever opens it for another process has changed the serial.
+        match self.queue.has_messages() {
+            Some(false) if self.effect.load(Ordering::Acquire) == GOES_ON => self.serial() == me.serial(),
+            None => false,
+            _ => self.update(me, |state| !state.ends()) == Some(true),
+        }
     }
 
     /// Registers the task that runs the process. Signals that arrive afterwards wake it.
@@ -659,7 +682,7 @@ impl Record {
 
     /// A deadline came: every waiting part looks at the clock.
     pub(crate) fn alarm(&'static self, me: Pid) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         if self.serial() == me.serial() {
             state.timers.take_if(|timers| !timers.rang());
             state.wake_waiting();
@@ -717,7 +740,7 @@ impl Record {
     }
 
     fn close(&self) -> (Batch, Remains) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let unread = self.queue.close();
         if let Some(name) = state.name() {
             node().names.remove(name);

@@ -8,8 +8,8 @@
 //! that it sleeps, and then looks whether an epoch is odd. There is a fence between the two on both sides, so that one of
 //! them sees the other.
 
-use super::hand_over::{self, Lane};
-use super::train::{Line, send_apart};
+use super::hand_over::{self, Lane, OwnLane};
+use super::train::send_apart;
 use crate::node::node;
 use crate::threads::OwnThread;
 use parking_lot::Mutex;
@@ -53,7 +53,7 @@ thread_local! {
 
 /// The lane of this thread, if it can have one.
 #[cold]
-pub(super) fn lane() -> Option<&'static Lane> {
+pub(super) fn lane() -> Option<OwnLane> {
     let rescue = &node().rescue;
     // Miri wants all threads to end before the program does.
     if !cfg!(miri) && rescue.thread.get_or_init(start).is_none() {
@@ -61,7 +61,8 @@ pub(super) fn lane() -> Option<&'static Lane> {
     }
     let given = LEAVE.try_with(|leave| {
         let Leave(lane) = leave.get_or_init(|| Leave(rescue.give()));
-        *lane
+        // SAFETY: no other thread gets it before this one `Leave`s, which has forgotten it then.
+        unsafe { lane.own(&node().barrier) }
     });
     given.ok()
 }
@@ -135,7 +136,7 @@ impl Rescue {
             let before = std::mem::replace(seen, epoch);
             busy |= epoch != before || epoch & 1 != 0;
             if epoch & 1 != 0 && epoch == before {
-                send_apart(&lane.rescue().collect::<Line>());
+                send_apart(&lane.rescue());
             }
         }
         busy

@@ -107,6 +107,47 @@ fn code_that_loops_sees_a_kill() {
 }
 
 #[test]
+fn who_has_sent_a_kill_sees_nobody_alive() {
+    loom::model(|| {
+        let record = alive();
+        let killer = {
+            let record = record.clone();
+            thread::spawn(move || {
+                assert!(record.is_alive(ME));
+                let (from, reason) = (SUCCESSOR, ExitReason::Kill);
+                send(&record, ME, Signal::ExitRequest { from, reason }).unwrap();
+                thread::yield_now();
+                assert!(!record.is_alive(ME));
+            })
+        };
+        // Somebody else may just be letting the signal take effect.
+        let onlooker = thread::spawn(move || {
+            record.update(ME, |_| ());
+        });
+        [killer, onlooker].map(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn who_learns_of_an_end_sees_nobody_alive() {
+    loom::model(|| {
+        let record = alive();
+        let told = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let learner = {
+            let (record, told) = (record.clone(), told.clone());
+            thread::spawn(move || assert!(!told.load(Ordering::Acquire) || !record.is_alive(ME)))
+        };
+        let process = thread::spawn(move || {
+            drop(record.close());
+            told.store(true, Ordering::Release);
+            record.serial.fetch_add(1, Ordering::Release);
+            drop(record.begin(None, ME, Origin::of::<()>()));
+        });
+        [learner, process].map(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
 fn a_message_for_a_process_never_reaches_its_successor_and_is_dropped_once() {
     loom::model(|| {
         let value = std::sync::Arc::new(());
