@@ -62,8 +62,15 @@ impl<T> Biased<T> {
         // SAFETY: the caller is the owner.
         match unsafe { self.enter() } {
             Some(guard) => guard,
-            None => self.guard(Some(self.others.lock())),
+            None => self.wait(),
         }
+    }
+
+    /// Lets somebody else go first.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> Guard<'_, T> {
+        self.guard(Some(self.others.lock()))
     }
 
     /// Locks it for its owner, unless it is locked.
@@ -99,6 +106,7 @@ impl<T> Biased<T> {
 
     /// Locks it for anybody but its owner. `is_owned` says whether there may be one just now; when it says that there is none,
     /// whoever becomes it afterwards sees what was done before.
+    #[inline(never)]
     pub(super) fn lock(&self, is_owned: impl FnOnce() -> bool) -> Guard<'_, T> {
         let others = self.others.lock();
         self.ask(is_owned);
@@ -119,6 +127,14 @@ impl<T> Biased<T> {
             return None;
         }
         Some(self.guard(Some(others)))
+    }
+
+    /// Nobody asks any more.
+    #[cold]
+    #[inline(never)]
+    fn done(&self, others: MutexGuard<'_, ()>) {
+        self.asked.store(false, Ordering::Release);
+        drop(others);
     }
 
     fn ask(&self, is_owned: impl FnOnce() -> bool) {
@@ -175,11 +191,10 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         // SAFETY: it is not used again.
         unsafe { ManuallyDrop::drop(&mut self.value) };
-        let done = match self.others {
-            None => &self.lock.inside,
-            Some(_) => &self.lock.asked,
-        };
-        done.store(false, Ordering::Release);
+        match self.others.take() {
+            None => self.lock.inside.store(false, Ordering::Release),
+            Some(others) => self.lock.done(others),
+        }
     }
 }
 
