@@ -61,6 +61,10 @@ pub(crate) enum About {
     Down {
         monitor: Ref,
     },
+    /// A [`Signal`](crate::process::signal::Signal), and whether it tells of an end or asks for one.
+    Signal {
+        is_exit: bool,
+    },
     /// It asks, and `caller` watches the receiver under this reference from now on.
     Request {
         call: Ref,
@@ -76,6 +80,8 @@ const NO_CALLER: u32 = u32::MAX;
 const ANSWER: u32 = u32::MAX - 1;
 const LAST_ANSWER: u32 = u32::MAX - 2;
 const DOWN: u32 = u32::MAX - 3;
+const SIGNAL: u32 = u32::MAX - 4;
+const EXIT: u32 = u32::MAX - 5;
 
 impl Header {
     /// What the message has to do with a call.
@@ -88,6 +94,9 @@ impl Header {
                 ends_monitor: self.caller == LAST_ANSWER,
             },
             DOWN => About::Down { monitor: reference },
+            SIGNAL | EXIT => About::Signal {
+                is_exit: self.caller == EXIT,
+            },
             number => About::Request {
                 call: reference,
                 caller: Pid::local(number, self.caller_serial),
@@ -95,11 +104,18 @@ impl Header {
         }
     }
 
+    /// Whether it is an exit signal.
+    #[inline]
+    pub(crate) fn is_exit(&self) -> bool {
+        self.caller == EXIT
+    }
+
     pub(crate) fn set_about(&mut self, about: About) {
         (self.reference, self.caller, self.caller_serial) = match about {
             About::Nothing => (0, NO_CALLER, 0),
             About::Answer { alias, ends_monitor } => (alias.0, if ends_monitor { LAST_ANSWER } else { ANSWER }, 0),
             About::Down { monitor } => (monitor.0, DOWN, 0),
+            About::Signal { is_exit } => (0, if is_exit { EXIT } else { SIGNAL }, 0),
             About::Request { call, caller } => (call.0, caller.number(), caller.serial()),
         };
     }

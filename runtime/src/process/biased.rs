@@ -19,6 +19,9 @@ use crate::sync::{MutPtr, Mutex, MutexGuard, UnsafeCell, hint, thread};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
+/// How often others look whether there is an owner before they have the system run a fence: a microsecond or two.
+const PATIENCE: u32 = if cfg!(any(miri, crabtree_loom)) { 1 } else { 32 };
+
 /// See the module.
 pub(super) struct Biased<T> {
     /// Written by the owner only.
@@ -107,7 +110,7 @@ impl<T> Biased<T> {
     /// Locks it for anybody but its owner. `is_owned` says whether there may be one just now; when it says that there is none,
     /// whoever becomes it afterwards sees what was done before.
     #[inline(never)]
-    pub(super) fn lock(&self, is_owned: impl FnOnce() -> bool) -> Guard<'_, T> {
+    pub(super) fn lock(&self, is_owned: impl Fn() -> bool) -> Guard<'_, T> {
         let others = self.others.lock();
         self.ask(is_owned);
         let mut tries = 0_u32;
@@ -119,7 +122,7 @@ impl<T> Biased<T> {
     }
 
     /// Like [`lock`](Biased::lock), but `None` when it is locked.
-    pub(super) fn try_lock(&self, is_owned: impl FnOnce() -> bool) -> Option<Guard<'_, T>> {
+    pub(super) fn try_lock(&self, is_owned: impl Fn() -> bool) -> Option<Guard<'_, T>> {
         let others = self.others.try_lock()?;
         self.ask(is_owned);
         if self.inside.load(Ordering::Acquire) {
@@ -137,11 +140,16 @@ impl<T> Biased<T> {
         drop(others);
     }
 
-    fn ask(&self, is_owned: impl FnOnce() -> bool) {
+    fn ask(&self, is_owned: impl Fn() -> bool) {
         self.asked.store(true, Ordering::Relaxed);
-        if is_owned() {
-            barrier::heavy();
+        // Mostly it is soon over, and the next owner sees that somebody has asked.
+        for _ in 0..PATIENCE {
+            if !is_owned() {
+                return;
+            }
+            hint::spin_loop();
         }
+        barrier::heavy();
     }
 
     fn guard<'a>(&'a self, others: Option<MutexGuard<'a, ()>>) -> Guard<'a, T> {

@@ -36,7 +36,7 @@ impl Origin {
                 pid: caller,
                 alias: call,
             }),
-            About::Nothing | About::Answer { .. } | About::Down { .. } => None,
+            About::Nothing | About::Signal { .. } | About::Answer { .. } | About::Down { .. } => None,
         }
     }
 

@@ -150,7 +150,8 @@ impl Claim {
 
     /// Whether somebody runs the process just now. Who takes it after that sees what the caller did before.
     pub(super) fn is_taken(&self) -> bool {
-        self.0.fetch_or(0, Ordering::AcqRel) & TAKEN != 0
+        let is_taken = |state| state & TAKEN != 0;
+        is_taken(self.0.load(Ordering::Relaxed)) || is_taken(self.0.fetch_or(0, Ordering::AcqRel))
     }
 
     /// There is no process any more. For who has taken it.

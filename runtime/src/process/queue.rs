@@ -83,13 +83,9 @@ impl Queue {
         self.head.load(Ordering::Relaxed).is_null()
     }
 
-    /// Whether something waits in it just now; `None` when nobody reads it. Who learns that nothing does sees what the
-    /// receiver did before it took what did.
-    pub(crate) fn has_messages(&self) -> Option<bool> {
-        match self.head.load(Ordering::Acquire) {
-            CLOSED => None,
-            head => Some(!head.is_null()),
-        }
+    /// Whether somebody reads it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.head.load(Ordering::Acquire) != CLOSED
     }
 
     /// Takes everything, oldest first. For the receiver only.
@@ -98,7 +94,7 @@ impl Queue {
         if head.is_null() || head == CLOSED {
             return Batch::EMPTY;
         }
-        Batch::reversed(self.head.swap(ptr::null_mut(), Ordering::AcqRel))
+        Batch::reversed(self.head.swap(ptr::null_mut(), Ordering::Acquire))
     }
 
     /// Takes everything and lets nothing more in. For the receiver only.

@@ -31,7 +31,7 @@ use crate::pool::Pooled;
 use crate::process::{Down, Exit};
 use crate::reason::quietly;
 use crate::registry::AnyTables;
-use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::timer;
 use crate::{ExitReason, ets, supervisor, trace};
 use std::cell::Cell;
@@ -49,8 +49,9 @@ pub(crate) struct Record {
     priority: AtomicU8,
     /// How often the process gave way since its last step: its runner's own, so nothing for loom to try.
     pub(super) given_way: std::sync::atomic::AtomicU8,
-    /// What became of the signals that were taken out of the queue last: for who looks without the lock.
-    effect: AtomicU8,
+    /// Whether `exit` is set in the state: for who looks without the lock.
+    ends: AtomicBool,
+    exits: Exits,
     /// Who runs the process just now, unless somebody else polls it.
     pub(super) claim: Claim,
     queue: Queue,
@@ -61,13 +62,6 @@ pub(crate) struct Record {
     pub(super) body_size: BodySize,
     state: Biased<State>,
 }
-
-/// The process goes on after the signals that were taken out of its queue.
-const GOES_ON: u8 = 0;
-/// It ends.
-const ENDS: u8 = 1;
-/// They have been taken, or are about to be, and have not taken effect.
-const UNDER_WAY: u8 = 2;
 
 /// What only the process itself changes, mostly.
 pub(crate) struct State {
@@ -336,7 +330,7 @@ impl State {
             }
             Signal::Unlink { from, id } => {
                 self.unlinked(from, Link::Active);
-                out.push((from, Message::new(Signal::UnlinkAck { from: me, id })));
+                out.push((from, Signal::UnlinkAck { from: me, id }.into_message()));
             }
             Signal::UnlinkAck { from, id } => {
                 self.unlinked(from, Link::Unlinking(id));
@@ -457,7 +451,7 @@ impl State {
                 if ends.with_reply {
                     relations.calls.remove(&alias);
                     let watched = relations.monitors.remove(&alias);
-                    out.extend(watched.map(|pid| (pid, Message::new(Signal::Demonitor { monitor: alias }))));
+                    out.extend(watched.map(|pid| (pid, Signal::Demonitor { monitor: alias }.into_message())));
                 }
                 self.inbox.push(message);
                 None
@@ -475,7 +469,8 @@ impl Record {
             serial: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal.as_byte()),
             given_way: std::sync::atomic::AtomicU8::new(0),
-            effect: AtomicU8::new(GOES_ON),
+            ends: AtomicBool::new(false),
+            exits: Exits::new(),
             claim: Claim::new(),
             queue: Queue::closed(),
             waker: KeptWaker::new(),
@@ -510,7 +505,7 @@ impl Record {
         state.parent = parent;
         state.set_group_leader(group_leader);
         state.origin = origin;
-        self.effect.store(GOES_ON, Ordering::Relaxed);
+        self.ends.store(false, Ordering::Relaxed);
         self.queue.open();
         state
     }
@@ -601,57 +596,51 @@ impl Record {
 
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
     fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
-        self.effect.store(UNDER_WAY, Ordering::Relaxed);
         let mut strays = Vec::new();
+        let mut exits = 0;
         for message in self.queue.take() {
+            exits += u32::from(message.header().is_exit());
             if message.header().serial != me.serial() {
                 strays.extend(bounce(message, me, out));
                 continue;
             }
             match message.header().about() {
-                About::Nothing => {}
+                About::Nothing => state.inbox.push(message),
                 About::Answer { alias, ends_monitor } => {
                     if ends_monitor {
                         state.answered(alias);
                     }
                     strays.extend(state.answer(alias, message, out));
-                    continue;
                 }
-                About::Down { monitor } => {
-                    strays.extend(state.down(monitor, message));
-                    continue;
-                }
+                About::Down { monitor } => strays.extend(state.down(monitor, message)),
                 About::Request { call, caller } => {
                     state.relations_mut().watchers.insert(call, caller);
                     state.inbox.push(message);
-                    continue;
                 }
-            }
-            match message.downcast::<Signal>() {
-                Ok(signal) => state.handle(me, signal, out),
-                Err(message) => state.inbox.push(message),
+                About::Signal { .. } => match message.downcast::<Signal>() {
+                    Ok(signal) => state.handle(me, signal, out),
+                    Err(message) => strays.push(message),
+                },
             }
         }
-        let effect = if state.ends() { ENDS } else { GOES_ON };
-        self.effect.store(effect, Ordering::Release);
+        self.ends.store(state.ends(), Ordering::Relaxed);
+        self.exits.took_effect(exits);
         state.wake_waiting();
         strays
     }
 
     /// Whether signals have arrived, or one has that ends the process. Without the lock, so it may be late.
     pub(crate) fn has_news(&self) -> bool {
-        self.effect.load(Ordering::Relaxed) != GOES_ON || !self.queue.is_empty()
+        self.ends.load(Ordering::Relaxed) || !self.queue.is_empty()
     }
 
     /// Whether the process `me` is alive, and goes on after all signals that arrived.
     pub(crate) fn is_alive(&self, me: Pid) -> bool {
-        // Mostly all of them have taken effect, and that is seen without the lock. In this order: whoever empties the queue
-        // has said before that the effect is under way, and whoever opens it for another process has changed the serial.
-        match self.queue.has_messages() {
-            Some(false) if self.effect.load(Ordering::Acquire) == GOES_ON => self.serial() == me.serial(),
-            None => false,
-            _ => self.update(me, |state| !state.ends()) == Some(true),
+        if !self.exits.have_taken_effect() {
+            return self.update(me, |state| !state.ends()) == Some(true);
         }
+        // In this order: whoever opens the queue for another process has changed the serial.
+        !self.ends.load(Ordering::Relaxed) && self.queue.is_open() && self.serial() == me.serial()
     }
 
     /// Registers the task that runs the process. Signals that arrive afterwards wake it.
@@ -693,13 +682,22 @@ impl Record {
 
     /// Adds a message, and has the process woken where it may be asleep.
     fn push(&self, message: Message, wake: impl FnOnce()) -> Result<(), Message> {
+        let is_exit = message.header().is_exit();
+        if is_exit {
+            self.exits.sent();
+        }
         match self.queue.push(message) {
             Push::First => {
                 wake();
                 Ok(())
             }
             Push::Behind => Ok(()),
-            Push::Closed(message) => Err(message),
+            Push::Closed(message) => {
+                if is_exit {
+                    self.exits.came_back();
+                }
+                Err(message)
+            }
         }
     }
 
@@ -730,7 +728,8 @@ impl Record {
         let unsent = remains.timers.map(|timers| timers.end());
         let unanswered = remains.relations.as_mut().map(|relations| take(&mut relations.calls));
         self.announce(me, &reason, remains.relations);
-        let unread = bounce_all(me, unread);
+        let (unread, exits) = bounce_all(me, unread);
+        self.exits.took_effect(exits);
         if trace::is_on() {
             trace::unread(unread.iter());
         }
@@ -765,6 +764,47 @@ impl Record {
     }
 }
 
+/// Counts exit signals, so that who asks whether a process is alive mostly needs no lock.
+struct Exits {
+    /// How many were sent to it, all in all.
+    sent: AtomicU32,
+    /// How many of them have taken effect. Written by who has the lock, or ends the process.
+    taken: AtomicU32,
+}
+
+impl Exits {
+    fn new() -> Exits {
+        Exits {
+            sent: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
+        }
+    }
+
+    /// One is about to be put into the queue.
+    fn sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The queue did not take it.
+    fn came_back(&self) {
+        self.sent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn took_effect(&self, exits: u32) {
+        if exits > 0 {
+            let before = self.taken.load(Ordering::Relaxed);
+            self.taken.store(before.wrapping_add(exits), Ordering::Release);
+        }
+    }
+
+    /// Whether all have, of those that were sent before this.
+    fn have_taken_effect(&self) -> bool {
+        // In this order: each of those that are counted here was counted there before.
+        let taken = self.taken.load(Ordering::Acquire);
+        self.sent.load(Ordering::Relaxed) == taken
+    }
+}
+
 thread_local! {
     static SHOWING: Cell<bool> = const { Cell::new(false) };
 }
@@ -788,34 +828,35 @@ impl Drop for Showing {
     }
 }
 
-/// Answers the signals among what a process left unread; the messages come back, to be dropped.
-fn bounce_all(me: Pid, unread: Batch) -> Vec<Message> {
+/// Answers the signals among what a process left unread. The messages come back, to be dropped, and how many were exit
+/// signals.
+fn bounce_all(me: Pid, unread: Batch) -> (Vec<Message>, u32) {
     let mut messages = Vec::new();
+    let mut exits = 0;
     for message in unread {
+        exits += u32::from(message.header().is_exit());
         let mut out = Outbox::new();
         messages.extend(bounce(message, me, &mut out));
         out.into_iter().for_each(|(to, signal)| send(to, signal));
     }
-    messages
+    (messages, exits)
 }
 
 /// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
 fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
     let receiver = Pid::local(place.number(), message.header().serial);
     match message.header().about() {
-        About::Nothing | About::Answer { .. } => {}
-        About::Down { .. } => return None,
+        About::Nothing | About::Answer { .. } => Some(message),
+        About::Down { .. } => None,
         About::Request { call, caller } => {
             let (monitor, from) = (call, caller);
             out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
+            Some(message)
         }
-    }
-    match message.downcast::<Signal>() {
-        Ok(signal) => {
-            out.extend(signal.bounce(receiver));
+        About::Signal { .. } => {
+            out.extend(message.downcast::<Signal>().ok()?.bounce(receiver));
             None
         }
-        Err(message) => Some(message),
     }
 }
 
@@ -882,7 +923,7 @@ fn push_traced(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), M
 
 /// Sends a signal; when there is no such process, its answer comes back at once.
 pub(crate) fn send_signal(to: Pid, signal: Signal) {
-    send(to, Message::new(signal));
+    send(to, signal.into_message());
 }
 
 fn send(to: Pid, signal: Message) {

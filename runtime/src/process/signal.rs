@@ -41,13 +41,21 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
+    /// The signal, as it travels.
+    pub(crate) fn into_message(self) -> Message {
+        let is_exit = matches!(self, Signal::Exit { .. } | Signal::ExitRequest { .. });
+        let mut message = Message::new(self);
+        message.header_mut().set_about(About::Signal { is_exit });
+        message
+    }
+
     /// What goes back when the signal meets no process: `(to, signal)`.
     pub(crate) fn bounce(self, receiver: Pid) -> Option<(Pid, Message)> {
         let reason = ExitReason::NoProc;
         match self {
-            Signal::Link { from } => Some((from, Message::new(Signal::Exit { from: receiver, reason }))),
+            Signal::Link { from } => Some((from, Signal::Exit { from: receiver, reason }.into_message())),
             Signal::Monitor { from, monitor } => Some((from, down(monitor, receiver, reason))),
-            Signal::Unlink { from, id } => Some((from, Message::new(Signal::UnlinkAck { from: receiver, id }))),
+            Signal::Unlink { from, id } => Some((from, Signal::UnlinkAck { from: receiver, id }.into_message())),
             Signal::UnlinkAck { .. }
             | Signal::Exit { .. }
             | Signal::ExitRequest { .. }

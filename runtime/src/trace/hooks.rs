@@ -38,7 +38,7 @@ pub(crate) fn sending(to: Pid, message: &mut Message, call: Option<Ref>) {
 fn saying(to: Pid, message: &Message, call: Option<Ref>) -> Stamp {
     let alias = match message.header().about() {
         About::Answer { alias, .. } => Some(alias),
-        About::Nothing | About::Down { .. } | About::Request { .. } => None,
+        About::Nothing | About::Signal { .. } | About::Down { .. } | About::Request { .. } => None,
     };
     let asked = gen_server::asked(message);
     let (type_name, value): (&'static str, &dyn fmt::Debug) = match &asked {

@@ -19,9 +19,17 @@ fn alive() -> Arc<Record> {
 
 /// Does what a process does that holds a pid and sends.
 fn send(record: &Record, to: Pid, value: impl crate::Term) -> Result<(), Message> {
-    let mut message = Message::new(value);
+    push(record, to, Message::new(value))
+}
+
+fn push(record: &Record, to: Pid, mut message: Message) -> Result<(), Message> {
     message.header_mut().serial = to.serial();
     record.push(message, || record.wake_who_polls())
+}
+
+fn kill(record: &Record) {
+    let (from, reason) = (SUCCESSOR, ExitReason::Kill);
+    push(record, ME, Signal::ExitRequest { from, reason }.into_message()).unwrap();
 }
 
 /// What whoever polls the process `ME` does first.
@@ -74,8 +82,7 @@ fn a_kill_ends_a_process_that_waits() {
         let record = alive();
         let killer = record.clone();
         thread::spawn(move || {
-            let (from, reason) = (SUCCESSOR, ExitReason::Kill);
-            send(&killer, ME, Signal::ExitRequest { from, reason }).unwrap();
+            kill(&killer);
         });
         let ended = block_on(poll_fn(|context| match step(&record, context) {
             Err(reason) => Poll::Ready(reason),
@@ -91,8 +98,7 @@ fn code_that_loops_sees_a_kill() {
         let record = alive();
         let killer = record.clone();
         thread::spawn(move || {
-            let (from, reason) = (SUCCESSOR, ExitReason::Kill);
-            send(&killer, ME, Signal::ExitRequest { from, reason }).unwrap();
+            kill(&killer);
         });
         // Somebody else may let the signal take effect; the process sees it all the same.
         let onlooker = record.clone();
@@ -114,8 +120,7 @@ fn who_has_sent_a_kill_sees_nobody_alive() {
             let record = record.clone();
             thread::spawn(move || {
                 assert!(record.is_alive(ME));
-                let (from, reason) = (SUCCESSOR, ExitReason::Kill);
-                send(&record, ME, Signal::ExitRequest { from, reason }).unwrap();
+                kill(&record);
                 thread::yield_now();
                 assert!(!record.is_alive(ME));
             })
