@@ -40,7 +40,8 @@ use std::mem::take;
 use std::sync::Arc;
 use std::task::Waker;
 
-/// See the module.
+/// See the module. It takes three lines of a processor's cache, and shares none.
+#[repr(align(64))]
 pub(crate) struct Record {
     /// Its place in the table.
     number: u32,
@@ -975,7 +976,6 @@ mod tests {
 
     #[test]
     fn a_record_takes_little_room() {
-        let words = size_of::<Record>() / size_of::<usize>();
-        assert!(words <= 22, "{words} words");
+        assert_eq!(size_of::<Record>(), 3 * 64);
     }
 }

@@ -129,7 +129,7 @@ fn who_has_sent_a_kill_sees_nobody_alive() {
         let onlooker = thread::spawn(move || {
             record.update(ME, |_| ());
         });
-        [killer, onlooker].map(|thread| thread.join().unwrap());
+        [killer, onlooker].into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -148,7 +148,7 @@ fn who_learns_of_an_end_sees_nobody_alive() {
             record.serial.fetch_add(1, Ordering::Release);
             drop(record.begin(None, ME, Origin::of::<()>()));
         });
-        [learner, process].map(|thread| thread.join().unwrap());
+        [learner, process].into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
