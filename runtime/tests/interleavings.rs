@@ -24,8 +24,10 @@ enum Op {
     Demonitor(usize),
     Exit(usize, Why),
     Trap(bool),
-    /// Somebody asks whether it is alive: its signals take effect, but it has no step.
+    /// Somebody looks at it: its signals take effect, but it has no step.
     IsLookedAt,
+    /// Somebody asks whether it is alive.
+    IsAsked,
     /// It is dropped, whatever waits for it.
     End,
 }
@@ -160,6 +162,16 @@ impl Model {
         }
     }
 
+    /// Whether `me` goes on after all that has arrived. It takes effect only if one of them could be its end.
+    fn is_alive(&mut self, me: usize) -> bool {
+        let may_end = |signal: &Signal| matches!(signal, Signal::Exit(..) | Signal::LinkExit(..));
+        if self.processes[me].arrived.iter().any(may_end) {
+            self.take(me);
+        }
+        let process = &self.processes[me];
+        process.ended.is_none() && process.exit.is_none()
+    }
+
     fn end(&mut self, me: usize, why: Why) {
         let process = std::mem::take(&mut self.processes[me]);
         self.processes[me].ended = Some(why);
@@ -185,6 +197,7 @@ impl Model {
         }
         match op {
             Op::IsLookedAt => return self.take(me),
+            Op::IsAsked => return,
             Op::End => return self.end(me, Why::Normal),
             _ => self.take(me),
         }
@@ -224,7 +237,7 @@ impl Model {
             }
             Op::Exit(to, why) => self.send(to, Signal::Exit(me, why)),
             Op::Trap(traps) => self.processes[me].traps = traps,
-            Op::Step | Op::Link(_) | Op::IsLookedAt | Op::End => {}
+            Op::Step | Op::Link(_) | Op::IsLookedAt | Op::IsAsked | Op::End => {}
         }
     }
 
@@ -309,7 +322,8 @@ impl Real {
                 self.step(me, || process::exit(to, why.reason()));
             }
             Op::Trap(traps) => drop(self.step(me, || process::flag(Flag::TrapExit, traps))),
-            Op::IsLookedAt => drop(process::is_alive(pid(me))),
+            Op::IsLookedAt => drop(process::info(pid(me))),
+            Op::IsAsked => {}
             Op::End => {
                 if self.processes[me].take().is_some() {
                     self.ended[me] = Some(Why::Normal);
@@ -364,6 +378,9 @@ fn agree(steps: &[(usize, Op)]) -> Result<(), TestCaseError> {
     for (me, op) in steps.iter().cloned().chain(settle) {
         real.act(me, &op, &model);
         model.act(me, &op);
+        if let Op::IsAsked = op {
+            prop_assert_eq!(process::is_alive(real.pids[me]), model.is_alive(me));
+        }
         let ended: Vec<_> = model.processes.iter().map(|process| process.ended).collect();
         prop_assert_eq!(&real.ended, &ended, "after {:?} of {}", op, me);
     }
@@ -427,6 +444,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (process(), why).prop_map(|(to, why)| Op::Exit(to, why)),
         2 => any::<bool>().prop_map(Op::Trap),
         2 => Just(Op::IsLookedAt),
+        2 => Just(Op::IsAsked),
         1 => Just(Op::End),
     ]
 }
