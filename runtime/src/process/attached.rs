@@ -1,7 +1,7 @@
 //! A process that does not run by itself: somebody drives futures in it, one after the other.
 
 use super::backtrace::{self, Asked, poll_in};
-use super::current::{Current, How};
+use super::current::{Current, How, within};
 use super::record::Record;
 use super::task::{Start, begin, next_step};
 use crate::ExitReason;
@@ -98,8 +98,12 @@ impl Attached {
                 record: self.record,
             };
             let poll = |context: &mut Context<'_>| future.as_mut().poll(context);
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                poll_in(How::Attached, process, context, asked, poll)
+            let waker = context.waker();
+            // SAFETY: it is attached.
+            let polled = catch_unwind(AssertUnwindSafe(|| unsafe {
+                within(How::Attached, process, waker, || {
+                    poll_in(self.pid, context, asked, poll)
+                })
             }));
             match polled {
                 Ok(polled) => polled.map(Ok),

@@ -8,7 +8,7 @@
 //! 1. The data of a waker with [`VTABLE`] is an `Arc<Witness>` that was turned into a pointer; each waker owns one.
 
 use super::call::{self, Origin};
-use super::current::{self, Current, How, enter};
+use super::current;
 use super::stack::{Frame, Stack};
 use crate::node::node;
 use crate::pid::Pid;
@@ -116,14 +116,11 @@ pub(crate) type Asked = Vec<Origin>;
 
 /// Polls as the process, and tells those who `asked` where it waits then.
 pub(super) fn poll_in<R>(
-    how: How,
-    process: Current,
+    pid: Pid,
     context: &mut Context<'_>,
     asked: Asked,
     poll: impl FnOnce(&mut Context<'_>) -> R,
 ) -> R {
-    // Whoever waits takes a waker that is not that of the task for one to be kept.
-    let _entered = enter(how, process.pid, process.record, context.waker());
     if asked.is_empty() {
         return poll(context);
     }
@@ -131,8 +128,8 @@ pub(super) fn poll_in<R>(
         waker: context.waker().clone(),
         seen: Mutex::new(Some(Vec::new())),
     });
+    // Whoever waits takes a waker that is not that of the task for one to be kept.
     let waker = witness.clone().into_waker();
-    let pid = process.pid;
     let answers = Answers { pid, witness, asked };
     let result = poll(&mut Context::from_waker(&waker));
     drop(answers);

@@ -1,7 +1,7 @@
 //! The future of a process in its record, and the steps that it takes.
 
 use super::claim::{Left, Told};
-use super::current::{self, Current, Owned};
+use super::current::{self, Current, How, within};
 use super::priority::{self, Priority};
 use super::record::Record;
 use super::task::{self, Body, End};
@@ -106,14 +106,15 @@ pub(super) fn step(record: &'static Record, home: Home) -> Step {
         return end(record, End::of(ExitReason::Killed));
     }
     let waker = waker(record);
-    let stepped = {
-        // SAFETY: the claim is taken, and given back below.
-        let _owned = unsafe { Owned::begin(record) };
-        // SAFETY: the claim is taken, and the reference is gone after this step.
-        match unsafe { &mut *record.body.0.get() } {
-            Some(body) => task::step(Current::of(record), body, &mut Context::from_waker(&waker)),
-            None => Poll::Ready(End::of(ExitReason::Normal)),
+    // SAFETY: the claim is taken, and the reference is gone after this step.
+    let stepped = match unsafe { &mut *record.body.0.get() } {
+        Some(body) => {
+            let process = Current::of(record);
+            let step = || task::step(process, body, &mut Context::from_waker(&waker));
+            // SAFETY: the claim is given back below.
+            unsafe { within(How::Task, process, &waker, step) }
         }
+        None => Poll::Ready(End::of(ExitReason::Normal)),
     };
     if let Poll::Ready(reason) = stepped {
         return end(record, reason);
@@ -140,11 +141,14 @@ fn end(record: &'static Record, end: End) -> Step {
     // SAFETY: the caller has taken the claim, and no step holds a reference any more.
     let body = unsafe { (*record.body.0.get()).take() };
     let process = Current::of(record);
-    {
-        // SAFETY: the caller has taken the claim, and it is given back below.
-        let _owned = unsafe { Owned::begin(record) };
-        task::end(process, body, end);
-    }
+    let put_down = || {
+        let reason = task::put_down(body, end);
+        let remains = record.close(process.pid, &reason);
+        (reason, remains)
+    };
+    // SAFETY: the caller has taken the claim, and it is given back below.
+    let (reason, remains) = unsafe { within(How::End, process, Waker::noop(), put_down) };
+    record.wind_up(process.pid, reason, remains);
     record.set_home(Home::NONE);
     record.claim.reset();
     node().table.release(process.pid);

@@ -5,6 +5,7 @@
 
 use super::attached::Attached;
 use super::current::{self, Current};
+use super::hand_over::Budget;
 use super::origin::Place;
 use super::record::{self, Answer, State, reply, send_signal};
 use super::scan::wait;
@@ -18,7 +19,6 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::task::coop;
 use tokio::time::Instant;
 
 /// Whom to answer.
@@ -227,7 +227,7 @@ impl Call {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<Result<Message, Failure>> {
-        let budget = ready!(coop::poll_proceed(context));
+        let budget = ready!(Budget::poll(context));
         let Call { caller, alias, .. } = *self;
         let answer = caller.record.update(caller.pid, |state| {
             if state.ends() {

@@ -1,12 +1,12 @@
 //! Which process the thread is running just now.
 
 use super::record::Record;
-use super::reductions;
+use super::task::Body;
 use super::watchdog::{self, Sitter};
 use crate::node::node;
 use crate::pid::Pid;
+use crate::reason::quietly;
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::ptr;
 use std::task::Waker;
 
@@ -25,13 +25,20 @@ impl Current {
     }
 }
 
-#[derive(Clone, Copy)]
+/// A process that a thread runs, on the stack of [`within`].
 struct Polled {
     process: Current,
     /// The waker of the task that polls.
     waker: *const Waker,
     how: How,
-    sitter: Sitter,
+    /// Whether the thread is [the owner](super::biased) of the state.
+    is_owner: bool,
+    /// How many checks the process has passed since it was counted last.
+    passed: Cell<u32>,
+    /// What it is going to be after this step.
+    next: Cell<Option<Body>>,
+    /// Within whose step it runs.
+    outer: *const Polled,
 }
 
 /// What a thread runs a process for.
@@ -46,106 +53,126 @@ pub(crate) enum How {
 }
 
 thread_local! {
-    static POLLED: Cell<Option<Polled>> = const { Cell::new(None) };
-    /// The record whose claim the thread has taken last, and not given back.
-    static OWNED: Cell<*const Record> = const { Cell::new(ptr::null()) };
+    static POLLED: Cell<*const Polled> = const { Cell::new(ptr::null()) };
 }
 
-/// While it lives, the record is the thread's own: its state is [locked](super::biased) the quick way.
-pub(super) struct Owned {
-    before: *const Record,
+#[inline]
+fn with<R>(read: impl FnOnce(&Polled) -> R) -> Option<R> {
+    // SAFETY: the address is known only while `within` runs, on whose stack it is.
+    unsafe { POLLED.get().as_ref() }.map(read)
 }
 
-impl Owned {
-    /// # Safety
-    /// The thread has taken the claim of the record, and keeps it for as long as this lives.
-    pub(super) unsafe fn begin(record: &Record) -> Owned {
-        let own = match node().barrier.is_there() {
-            true => ptr::from_ref(record),
-            false => ptr::null(),
-        };
-        Owned {
-            before: OWNED.replace(own),
-        }
-    }
+/// Runs something as a process. `waker` is that of its task.
+///
+/// # Safety
+/// Unless the process is attached, the thread has taken the claim of its record, and keeps it until this is over.
+#[inline]
+pub(super) unsafe fn within<R>(how: How, process: Current, waker: &Waker, run: impl FnOnce() -> R) -> R {
+    let polled = Polled {
+        process,
+        waker,
+        how,
+        is_owner: how != How::Attached && node().barrier.is_there(),
+        passed: Cell::new(0),
+        next: Cell::new(None),
+        outer: POLLED.get(),
+    };
+    watchdog::sit(polled.sitter());
+    POLLED.set(&raw const polled);
+    let _leaves = Leaves(&polled);
+    run()
 }
 
-impl Drop for Owned {
+/// Leaves a process when it is dropped, also by unwinding.
+struct Leaves<'a>(&'a Polled);
+
+impl Drop for Leaves<'_> {
+    #[inline]
     fn drop(&mut self) {
-        OWNED.set(self.before);
+        let Leaves(polled) = self;
+        if let Some(next) = polled.next.take() {
+            quietly(|| drop(next));
+        }
+        POLLED.set(polled.outer);
+        watchdog::sit(with(Polled::sitter).unwrap_or(Sitter::NOBODY));
     }
 }
 
-/// Whether the record is the thread's own.
+impl Polled {
+    fn sitter(&self) -> Sitter {
+        Sitter::new(self.process.pid, self.how != How::Attached)
+    }
+}
+
+/// Whether the state of the record is the thread's own.
 #[inline]
 pub(super) fn owns(record: &Record) -> bool {
-    ptr::eq(OWNED.get(), record)
+    with(|polled| polled.is_owner && ptr::eq(polled.process.record, record)) == Some(true)
 }
 
-/// Until it is dropped, the thread runs as that process.
-pub(crate) struct Entered<'a> {
-    before: Option<Polled>,
-    /// The waker is borrowed for as long as its address is known.
-    _waker: PhantomData<&'a Waker>,
+/// Has the running process be something else after this step.
+pub(super) fn set_next(next: Body) {
+    with(|polled| polled.next.set(Some(next)));
 }
 
-pub(crate) fn enter<'a>(how: How, pid: Pid, record: &'static Record, waker: &'a Waker) -> Entered<'a> {
-    reductions::begin_step();
-    let sitter = Sitter::new(pid, how != How::Attached);
-    watchdog::sit(sitter);
-    let polled = Polled {
-        process: Current { pid, record },
-        waker: ptr::from_ref(waker),
-        how,
-        sitter,
-    };
-    Entered {
-        before: POLLED.replace(Some(polled)),
-        _waker: PhantomData,
-    }
+/// Takes what it is going to be.
+pub(super) fn take_next() -> Option<Body> {
+    with(|polled| polled.next.take())?
 }
 
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        POLLED.set(self.before);
-        watchdog::sit(self.before.map_or(Sitter::NOBODY, |polled| polled.sitter));
-    }
+/// Counts a check that the running process passes. Says how many there are now, and which process it is.
+#[inline]
+pub(super) fn pass() -> Option<(u32, Current)> {
+    with(|polled| {
+        let passed = polled.passed.get() + 1;
+        polled.passed.set(passed);
+        (passed, polled.process)
+    })
+}
+
+/// Begins to count anew. Says how many there were.
+pub(super) fn take_passed() -> u32 {
+    with(|polled| polled.passed.take()).unwrap_or(0)
 }
 
 /// The process on this thread, unless somebody else polls it.
 pub(crate) fn task() -> Option<Pid> {
-    let polled = POLLED.get().filter(|polled| polled.how == How::Task)?;
-    Some(polled.process.pid)
+    with(|polled| (polled.how == How::Task).then_some(polled.process.pid))?
+}
+
+/// Whether the thread takes a step of a process, which nobody else drives.
+#[inline]
+pub(super) fn is_task() -> bool {
+    with(|polled| polled.how == How::Task) == Some(true)
 }
 
 /// Whether the thread takes a step of the process that has the record, and of none within that.
 pub(super) fn steps(record: &Record) -> bool {
-    POLLED
-        .get()
-        .is_some_and(|polled| polled.how == How::Task && ptr::eq(polled.process.record, record))
+    with(|polled| polled.how == How::Task && ptr::eq(polled.process.record, record)) == Some(true)
 }
 
+#[inline]
 pub(crate) fn get() -> Option<Current> {
-    POLLED.get().map(|polled| polled.process)
+    with(|polled| polled.process)
 }
 
 /// Whether `waker` is that of the task of the running process, which every signal wakes anyway.
+#[inline]
 pub(crate) fn is_task_waker(waker: &Waker) -> bool {
-    POLLED.get().is_some_and(|polled| {
-        // SAFETY: the address is known only while `Entered`, which borrows the waker, is alive: `enter` sets it, and the
-        // drop of `Entered` takes it back. (An `Entered` is a local variable of the functions that poll.)
+    with(|polled| {
+        // SAFETY: `within` borrows it for as long as the address is known.
         ptr::eq(polled.waker, waker) || unsafe { &*polled.waker }.will_wake(waker)
-    })
+    }) == Some(true)
 }
 
 /// Whether the thread takes a step of a process, in which an exit signal can stop it.
 pub(crate) fn can_be_stopped() -> bool {
-    POLLED.get().is_some_and(|polled| polled.how != How::End)
+    with(|polled| polled.how != How::End) == Some(true)
 }
 
 /// Whether the thread runs a process.
 pub(crate) fn is_inside() -> bool {
-    POLLED.get().is_some()
+    !POLLED.get().is_null()
 }
 
 /// The process that runs the caller.

@@ -6,8 +6,8 @@
 //! processes that are spawned.
 //!
 //! This takes nothing from others:
-//! - All that happens in one poll of a train is paid from one budget of tokio's, and ends after [`MOST`] steps. Who is left
-//!   then goes to the end of tokio's queue with the train.
+//! - One poll of a train ends after [`MOST`] steps or [`MOST_MESSAGES`], or when tokio's budget is spent. Who is
+//!   left then goes to the end of tokio's queue with the train.
 //! - When the lane is full, all on it go on another train, which any thread may take.
 //! - Where steps take longer than it takes to wake another thread, half of the rest go on another train, again and again.
 //! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest, apart.
@@ -19,6 +19,7 @@
 use super::barrier::Barrier;
 use super::biased::{Biased, Guard};
 use super::body::{Step, step};
+use super::current;
 use super::priority::Priority;
 use super::record::Record;
 use super::rescue;
@@ -28,6 +29,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::iter::from_fn;
 use std::marker::PhantomData;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::task::coop;
 
@@ -35,6 +37,8 @@ use tokio::task::coop;
 const ROOM: usize = if cfg!(all(test, crabtree_loom)) { 2 } else { 128 };
 /// How many steps are taken in one poll.
 const MOST: u32 = 256;
+/// How many messages are received in one poll.
+const MOST_MESSAGES: u32 = 512;
 /// Processes whose steps take longer than this, on the average, are better off on several threads.
 const LONG: Duration = Duration::from_micros(1);
 /// What a first look at the clock may find without that being so.
@@ -127,6 +131,8 @@ struct Host {
     lane: Cell<Option<OwnLane>>,
     /// The runtime for which the thread polls a train just now.
     home: Cell<Home>,
+    /// How many messages may be received yet in this poll.
+    budget: Cell<u32>,
 }
 
 thread_local! {
@@ -134,6 +140,7 @@ thread_local! {
         Host {
             lane: Cell::new(None),
             home: Cell::new(Home::NONE),
+            budget: Cell::new(0),
         }
     };
 }
@@ -147,6 +154,44 @@ pub(super) fn put(record: &'static Record, home: Home) {
             _ => send_alone(record),
         }
     });
+}
+
+/// Whether messages may be received yet in the poll of a train that is under way on this thread.
+#[inline]
+fn has_budget() -> bool {
+    HOST.with(|host| host.budget.get() > 0)
+}
+
+/// What a process pays from for each message that it receives, so that others have their turn.
+pub(super) enum Budget {
+    OfTrain,
+    OfTokio(coop::RestoreOnPending),
+}
+
+impl Budget {
+    /// Pending when nothing is left for now: the caller is polled again.
+    ///
+    /// Processes on a train pay from one budget for each poll of it. Tokio's, which others pay from, has to be looked for.
+    #[inline]
+    pub(super) fn poll(context: &mut Context<'_>) -> Poll<Budget> {
+        if !current::is_task() || HOST.with(|host| host.home.get() == Home::NONE) {
+            return coop::poll_proceed(context).map(Budget::OfTokio);
+        }
+        if !has_budget() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Budget::OfTrain)
+    }
+
+    /// A message was received.
+    #[inline]
+    pub(super) fn made_progress(self) {
+        match self {
+            Budget::OfTrain => HOST.with(|host| host.budget.set(host.budget.get().saturating_sub(1))),
+            Budget::OfTokio(budget) => budget.made_progress(),
+        }
+    }
 }
 
 /// Has others run those that wait for the step of this thread: the step may take long.
@@ -187,6 +232,7 @@ pub(super) struct Hosting {
     lane: OwnLane,
     home: Home,
     outer: Home,
+    outer_budget: u32,
 }
 
 impl Hosting {
@@ -202,11 +248,17 @@ impl Hosting {
                 }
             };
             let outer = host.home.replace(home);
+            let outer_budget = host.budget.replace(MOST_MESSAGES);
             if outer != Home::NONE {
                 // A step within a step: that takes long.
                 depart(lane, outer);
             }
-            Some(Hosting { lane, home, outer })
+            Some(Hosting {
+                lane,
+                home,
+                outer,
+                outer_budget,
+            })
         })
     }
 
@@ -221,7 +273,7 @@ impl Hosting {
         let mut steps = 0_u32;
         // When somebody was first seen to wait, and after how many steps.
         let mut since = None;
-        while steps < MOST && coop::has_budget_remaining() {
+        while steps < MOST && has_budget() && coop::has_budget_remaining() {
             let Some((record, behind)) = self.lane.next() else {
                 break;
             };
@@ -255,7 +307,10 @@ impl Drop for Hosting {
         let number = epoch.load(Ordering::Relaxed);
         // Even again.
         epoch.store(number.wrapping_add(number & 1), Ordering::Relaxed);
-        HOST.with(|host| host.home.set(self.outer));
+        HOST.with(|host| {
+            host.home.set(self.outer);
+            host.budget.set(self.outer_budget);
+        });
     }
 }
 

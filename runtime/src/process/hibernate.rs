@@ -4,15 +4,9 @@ use super::current;
 use super::origin::Place;
 use super::scan::wait;
 use super::task::{Body, Run};
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::task::Poll;
-
-thread_local! {
-    /// What the process that is being polled wants to be from now on.
-    static NEXT: Cell<Option<Body>> = const { Cell::new(None) };
-}
 
 /// Lets the calling process go to sleep with as little memory as possible. When a message comes it wakes, and runs `next`.
 ///
@@ -62,7 +56,7 @@ async fn asleep(next: Body, place: Place) -> Infallible {
         "{} cannot hibernate: its future belongs to the program or the cell that runs it; spawn a process for that",
         process.pid
     );
-    NEXT.set(Some(Box::pin(woken(next, place))));
+    current::set_next(Box::pin(woken(next, place)));
     pending().await
 }
 
@@ -85,9 +79,4 @@ async fn woken(mut next: Body, place: Place) {
     })
     .await;
     poll_fn(|context| Run::poll(next.as_mut(), context)).await;
-}
-
-/// What the process that was polled last wants to be from now on, if it went to sleep.
-pub(super) fn next() -> Option<Body> {
-    NEXT.take()
 }

@@ -88,7 +88,9 @@ pub(crate) struct State {
 }
 
 /// What a process leaves when it ends.
-struct Remains {
+pub(super) struct Remains {
+    /// What came after the signals that took effect.
+    unread: Batch,
     inbox: Inbox,
     timers: Option<Box<timer::OfProcess>>,
     relations: Option<Pooled<Relations>>,
@@ -259,13 +261,14 @@ impl State {
     }
 
     /// Leaves the state empty.
-    fn end_life(&mut self) -> Remains {
+    fn end_life(&mut self, unread: Batch) -> Remains {
         self.alive = false;
         self.trap_exit = false;
         self.exit = None;
         self.waits_at = None;
         self.reductions = 0;
         Remains {
+            unread,
             inbox: take(&mut self.inbox),
             timers: self.timers.take(),
             relations: self.relations.take(),
@@ -705,16 +708,26 @@ impl Record {
     /// Ends the process `me`: frees its name, tells its links and watchers, drops what it had, and gives the record
     /// back. The process's own future is gone by now.
     pub(crate) fn finish(&self, me: Pid, reason: ExitReason) {
-        self.wind_up(me, reason);
+        let remains = self.close(me, &reason);
+        self.wind_up(me, reason, remains);
         node().table.release(me);
     }
 
-    /// What [`finish`](Record::finish) does before the record is given back.
-    pub(super) fn wind_up(&self, me: Pid, reason: ExitReason) {
+    /// Lets nothing more come to the process `me`, and takes what it leaves.
+    pub(super) fn close(&self, me: Pid, reason: &ExitReason) -> Remains {
         if trace::is_on() {
-            trace::exited(me, &reason);
+            trace::exited(me, reason);
         }
-        let (unread, mut remains) = self.close();
+        let mut state = self.lock();
+        let unread = self.queue.close();
+        if let Some(name) = state.name() {
+            node().names.remove(name);
+        }
+        state.end_life(unread)
+    }
+
+    /// What [`finish`](Record::finish) does before the record is given back.
+    pub(super) fn wind_up(&self, me: Pid, reason: ExitReason, mut remains: Remains) {
         let mut left = Vec::new();
         if let Some(extras) = &mut remains.extras {
             left = ets::leave(me, take(&mut extras.tables));
@@ -729,7 +742,7 @@ impl Record {
         let unsent = remains.timers.map(|timers| timers.end());
         let unanswered = remains.relations.as_mut().map(|relations| take(&mut relations.calls));
         self.announce(me, &reason, remains.relations);
-        let (unread, exits) = bounce_all(me, unread);
+        let (unread, exits) = bounce_all(me, remains.unread);
         self.exits.took_effect(exits);
         if trace::is_on() {
             trace::unread(unread.iter());
@@ -737,15 +750,6 @@ impl Record {
         // Values of a user's types: what their destructors do must not stop the end of the process.
         quietly(|| drop((unread, unsent, unanswered, remains.inbox, remains.extras, left)));
         self.serial.fetch_add(1, Ordering::Release);
-    }
-
-    fn close(&self) -> (Batch, Remains) {
-        let mut state = self.lock();
-        let unread = self.queue.close();
-        if let Some(name) = state.name() {
-            node().names.remove(name);
-        }
-        (unread, state.end_life())
     }
 
     fn announce(&self, me: Pid, reason: &ExitReason, relations: Option<Pooled<Relations>>) {

@@ -3,17 +3,12 @@
 //! A future is stopped between its steps. Code that loops without an await can carry a check in its loops; then an exit
 //! signal takes effect there, by unwinding.
 
-use super::{current, hand_over};
+use super::current::{self, Current};
+use super::hand_over;
 use crate::reason;
-use std::cell::Cell;
 
 /// How many checks are counted together.
 const PERIOD: u32 = 1000;
-
-thread_local! {
-    /// How many checks the running process has passed since it was counted last.
-    static PASSED: Cell<u32> = const { Cell::new(0) };
-}
 
 /// A turn of a loop, or the beginning of a function: ends the calling process if an exit signal has arrived that does.
 ///
@@ -23,25 +18,20 @@ thread_local! {
 /// # Panics
 /// It unwinds as [`exit`](crate::exit) does. Who catches that goes on until the next check or await.
 pub fn reduce() {
-    let passed = PASSED.get() + 1;
-    PASSED.set(passed);
-    if passed == PERIOD || current::get().is_some_and(|process| process.record.has_news()) {
-        look();
+    if let Some((passed, process)) = current::pass()
+        && (passed == PERIOD || process.record.has_news())
+    {
+        look(process);
     }
 }
 
-/// What the process that the thread runs now has passed, it will have passed in this step.
-pub(super) fn begin_step() {
-    PASSED.set(0);
-}
-
 #[cold]
-fn look() {
-    let passed = PASSED.take();
+fn look(process: Current) {
+    let passed = current::take_passed();
     hand_over::make_way();
-    let Some(process) = current::get().filter(|_| current::can_be_stopped()) else {
+    if !current::can_be_stopped() {
         return;
-    };
+    }
     // The lock may be held further up on this thread, by somebody who shows a value of this process.
     let exit = process.record.try_update(process.pid, |state| {
         state.reductions += u64::from(passed);

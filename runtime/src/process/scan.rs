@@ -2,6 +2,7 @@
 
 use super::current::{self, Current};
 use super::deadline::Deadline;
+use super::hand_over::Budget;
 use super::inbox::{Cursor, From, Taken};
 use super::origin::Place;
 use super::record::{Look, Record, State};
@@ -11,7 +12,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::task::coop;
 use tokio::time::Instant;
 
 /// One selective receive.
@@ -80,7 +80,7 @@ impl Scan {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        let budget = ready!(coop::poll_proceed(context));
+        let budget = ready!(Budget::poll(context));
         let process = Current::of(self.record);
         let deadline = self.deadline.map(Deadline::at);
         let cursor = &mut self.cursor;
@@ -146,7 +146,7 @@ impl Future for Next<'_> {
 /// Takes the oldest message of the calling process out of its mailbox, or waits for one, at most until the deadline: what
 /// a process does that takes everything as it comes.
 pub(crate) fn poll_oldest(context: &mut Context<'_>, deadline: Option<Instant>, place: Place) -> Poll<Option<Message>> {
-    let budget = ready!(coop::poll_proceed(context));
+    let budget = ready!(Budget::poll(context));
     let process = current::expect("receive!");
     let message = process.record.find(process.pid, |state, look| {
         if state.ends() {

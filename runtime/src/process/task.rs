@@ -1,11 +1,11 @@
 //! A process as a task: the future that a spawn gave, polled between signals.
 
 use super::backtrace::{Asked, poll_in};
-use super::current::{self, Current, How, enter};
+use super::body;
+use super::current::{self, Current};
 use super::origin::Origin;
 use super::priority::Priority;
 use super::record::{Link, Record, State};
-use super::{body, hibernate};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
 use crate::reason::{is_exit, is_stop, reason_of_unwinding};
@@ -15,7 +15,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// The future of a process, with its type forgotten: what a spawn instantiates ends here.
 pub(crate) type Body = Pin<Box<dyn Run>>;
@@ -177,15 +177,16 @@ impl Start {
     }
 }
 
-/// Takes a step of a process. Its body is another one afterwards if the process went to sleep.
+/// Takes a step of a process, [within](current::within) it. Its body is another one afterwards if the process went to sleep.
 pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>) -> Poll<End> {
     let polled = catch_unwind(AssertUnwindSafe(|| {
         let asked = next_step(process.pid, process.record)?;
-        let poll = |context: &mut Context<'_>| body.as_mut().poll(context);
-        Ok(poll_in(How::Task, process, context, asked, poll))
+        Ok(poll_in(process.pid, context, asked, |context| {
+            body.as_mut().poll(context)
+        }))
     }));
     match polled {
-        Ok(Ok(Poll::Pending)) => match hibernate::next() {
+        Ok(Ok(Poll::Pending)) => match current::take_next() {
             None => Poll::Pending,
             Some(next) => become_next(process, body, next, context),
         },
@@ -199,7 +200,6 @@ pub(super) fn step(process: Current, body: &mut Body, context: &mut Context<'_>)
 fn become_next(process: Current, body: &mut Body, next: Body, context: &Context<'_>) -> Poll<End> {
     process.record.body_size.set(&next);
     let before = std::mem::replace(body, next);
-    let _entered = enter(How::Task, process.pid, process.record, context.waker());
     context.waker().wake_by_ref();
     match catch_unwind(AssertUnwindSafe(|| drop(before))) {
         Ok(()) => Poll::Pending,
@@ -207,20 +207,16 @@ fn become_next(process: Current, body: &mut Body, next: Body, context: &Context<
     }
 }
 
-/// Ends a process that takes no more steps. Its record is to be given back.
-pub(super) fn end(process: Current, body: Option<Body>, end: End) {
-    let end = {
-        let _entered = enter(How::End, process.pid, process.record, Waker::noop());
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop((body, hibernate::next()))));
-        let end = dropped.map_or_else(End::by_unwinding, |()| end);
-        match end.cause {
-            Cause::Panic => report::panicked(&end.reason),
-            Cause::Exit => report::exited(&end.reason),
-            Cause::Other => {}
-        }
-        end
-    };
-    process.record.wind_up(process.pid, end.reason);
+/// Drops what the process ran, within it, and reports how it ended.
+pub(super) fn put_down(body: Option<Body>, end: End) -> ExitReason {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+    let end = dropped.map_or_else(End::by_unwinding, |()| end);
+    match end.cause {
+        Cause::Panic => report::panicked(&end.reason),
+        Cause::Exit => report::exited(&end.reason),
+        Cause::Other => {}
+    }
+    end.reason
 }
 
 /// How the future of a process ended.

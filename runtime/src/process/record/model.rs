@@ -27,6 +27,11 @@ fn push(record: &Record, to: Pid, mut message: Message) -> Result<(), Message> {
     record.push(message, || record.wake_who_polls())
 }
 
+fn end(record: &Record) {
+    let remains = record.close(ME, &ExitReason::Normal);
+    record.wind_up(ME, ExitReason::Normal, remains);
+}
+
 fn kill(record: &Record) {
     let (from, reason) = (SUCCESSOR, ExitReason::Kill);
     push(record, ME, Signal::ExitRequest { from, reason }.into_message()).unwrap();
@@ -143,7 +148,7 @@ fn who_learns_of_an_end_sees_nobody_alive() {
             thread::spawn(move || assert!(!told.load(Ordering::Acquire) || !record.is_alive(ME)))
         };
         let process = thread::spawn(move || {
-            drop(record.close());
+            drop(record.close(ME, &ExitReason::Normal));
             told.store(true, Ordering::Release);
             record.serial.fetch_add(1, Ordering::Release);
             drop(record.begin(None, ME, Origin::of::<()>()));
@@ -161,7 +166,7 @@ fn a_message_for_a_process_never_reaches_its_successor_and_is_dropped_once() {
             let (record, value) = (record.clone(), value.clone());
             thread::spawn(move || drop(send(&record, ME, value)))
         };
-        record.wind_up(ME, ExitReason::Normal);
+        end(&record);
         assert_eq!(record.serial(), SUCCESSOR.serial());
         drop(record.begin(None, ME, Origin::of::<()>()));
         sender.join().unwrap();
@@ -177,7 +182,7 @@ fn who_looks_at_a_process_that_ends_sees_it_whole_or_not_at_all() {
         let record = alive();
         let onlooker = record.clone();
         let seen = thread::spawn(move || onlooker.update(ME, |state| (state.alive, state.exit().cloned())));
-        record.wind_up(ME, ExitReason::Normal);
+        end(&record);
         drop(record.begin(None, ME, Origin::of::<()>()));
         let seen = seen.join().unwrap();
         assert!(matches!(seen, None | Some((true, None))), "{seen:?}");
