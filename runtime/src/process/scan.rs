@@ -107,10 +107,10 @@ impl Scan {
                 message.mark();
                 budget.made_progress();
                 self.held = Some(from);
-                self.cursor.stamp = match trace::is_on() {
-                    true => trace::stamp(process.pid, &message),
-                    false => 0,
-                };
+                self.cursor.stamp = 0;
+                if trace::is_on() {
+                    self.stamp(&message);
+                }
                 Poll::Ready(Some(message))
             }
             None => timed_out(&process, deadline),
@@ -123,9 +123,19 @@ impl Scan {
                 self.record.lock().inbox.settle();
             }
             if trace::is_on() {
-                trace::received(self.record.pid(), self.cursor.stamp);
+                self.received();
             }
         }
+    }
+
+    #[cold]
+    fn stamp(&mut self, message: &Message) {
+        self.cursor.stamp = trace::stamp(self.record.pid(), message);
+    }
+
+    #[cold]
+    fn received(&self) {
+        trace::received(self.record.pid(), self.cursor.stamp);
     }
 }
 
