@@ -18,6 +18,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{MutPtr, Mutex, MutexGuard, UnsafeCell, hint, thread};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 /// How often others look whether there is an owner before they have the system run a fence: a microsecond or two.
 const PATIENCE: u32 = if cfg!(any(miri, crabtree_loom)) { 1 } else { 32 };
@@ -167,12 +168,14 @@ fn locked_already() -> ! {
     panic!("the state of a process was asked for by code that has it already")
 }
 
-/// The owner is inside for a short time, unless the system has put its thread aside.
+/// The owner is inside for a short time, unless the system has put its thread aside, or a user's code runs there.
 #[cold]
 fn wait_a_little(tries: u32) {
     match tries {
-        0..100 => hint::spin_loop(),
-        _ => thread::yield_now(),
+        0..64 => hint::spin_loop(),
+        64..128 => thread::yield_now(),
+        _ if cfg!(crabtree_loom) => thread::yield_now(),
+        _ => std::thread::sleep(Duration::from_micros(50)),
     }
 }
 
