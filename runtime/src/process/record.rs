@@ -7,6 +7,7 @@
 //!    while it runs ([`Showing`]) its thread waits for no record at all.
 //! 3. The serial changes only at the very end of a process, after everybody was told.
 //! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
+//! 5. The owner of the lock of `state` is the thread that has taken the claim, [`within`](current::within) the process.
 
 use super::backtrace::Asked;
 use super::biased::{Biased, Guard};
