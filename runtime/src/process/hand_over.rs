@@ -41,6 +41,8 @@ const MOST: u32 = 256;
 const MOST_MESSAGES: u32 = 512;
 /// Processes whose steps take longer than this, on the average, are better off on several threads.
 const LONG: Duration = Duration::from_micros(1);
+/// How many steps are taken together at least for that, where not always somebody waits.
+const AT_LEAST: u32 = 16;
 /// What a first look at the clock may find without that being so.
 const TOLERANCE: Duration = Duration::from_micros(4);
 
@@ -271,7 +273,8 @@ impl Hosting {
     pub(super) fn run(self, line: &mut Line) {
         line.drain(..).for_each(|record| self.board(record));
         let mut steps = 0_u32;
-        // When somebody was first seen to wait, and after how many steps.
+        // When somebody was first seen to wait, and after how many steps. Whether somebody still does is of no account for some
+        // steps more: to look at the clock anew whenever one begins to wait costs as much as a short step.
         let mut since = None;
         while steps < MOST && has_budget() && coop::has_budget_remaining() {
             let Some((record, behind)) = self.lane.next() else {
@@ -279,7 +282,7 @@ impl Hosting {
             };
             let others_wait = behind > 0;
             let began = match since {
-                Some(began) if others_wait => Some(began),
+                Some((began, before)) if others_wait || steps - before < AT_LEAST => Some((began, before)),
                 _ => others_wait.then(|| (Instant::now(), steps)),
             };
             since = began;

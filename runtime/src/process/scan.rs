@@ -36,10 +36,21 @@ impl Scan {
     /// Outside of a process.
     #[track_caller]
     pub fn new(timeout: Option<Duration>) -> Scan {
+        Scan::with(deadline(timeout))
+    }
+
+    /// Like [`new`](Scan::new), until that time.
+    #[track_caller]
+    pub(crate) fn until(deadline: Option<Instant>) -> Scan {
+        Scan::with(deadline.map(Deadline::of))
+    }
+
+    #[track_caller]
+    fn with(deadline: Option<Deadline>) -> Scan {
         Scan {
             record: current::expect("receive!").record,
             place: Place::caller(),
-            deadline: deadline(timeout),
+            deadline,
             cursor: Cursor::default(),
             held: None,
         }

@@ -79,7 +79,7 @@ pub(super) async fn monitor(
         deadlines: VecDeque::new(),
     };
     let reason = loop {
-        match Scan::new(monitor.time_left()).next().await {
+        match Scan::until(monitor.deadline()).next().await {
             None => monitor.expire(),
             Some(message) => {
                 if let Some(reason) = monitor.handle(message).await {
@@ -110,15 +110,14 @@ struct Monitor {
 }
 
 impl Monitor {
-    /// Until the next deadline of a task that is still at work.
-    fn time_left(&mut self) -> Option<Duration> {
+    /// The next deadline of a task that is still at work.
+    fn deadline(&mut self) -> Option<Instant> {
         while let Some((_, pid)) = self.deadlines.front()
             && !self.tasks.contains_key(pid)
         {
             self.deadlines.pop_front();
         }
-        let (at, _) = self.deadlines.front()?;
-        Some(at.saturating_duration_since(Instant::now()))
+        self.deadlines.front().map(|(at, _)| *at)
     }
 
     /// `Some` when the message ends the monitor.
