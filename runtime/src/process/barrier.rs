@@ -8,6 +8,7 @@
 //!
 //! Miri and loom know nothing of that, and try ordinary fences in its place.
 
+use crate::node::node;
 use crate::sync::atomic::{Ordering, fence};
 
 /// Whether the system has run what [`heavy`] needs.
@@ -35,14 +36,14 @@ pub(super) fn light() {
     }
 }
 
-/// The fence of the other side.
+/// The fence of the other side, where there is a quick one.
 ///
 /// # Panics
 /// When the system has taken back what it [granted](Barrier::new).
 pub(super) fn heavy() {
     if cfg!(any(miri, crabtree_loom)) {
         fence(Ordering::SeqCst);
-    } else {
+    } else if node().barrier.is_there() {
         assert!(
             system::run() || system::register() && system::run(),
             "membarrier worked when the runtime began, and does not any more: let it pass the filter of system calls"

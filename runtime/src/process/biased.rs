@@ -9,8 +9,8 @@
 //!
 //! # Invariants
 //! 1. There is one owner at a time, and what one did is seen by the next one.
-//! 2. A [`Guard`] of the owner's exists while `inside` is set, and one of somebody else's only while the mutex is locked: at
-//!    most one.
+//! 2. A [`Guard`] of the owner's exists only while `inside` is set, which the owner finds unset before, and one of somebody
+//!    else's only while the mutex is locked: at most one.
 //! 3. Each side writes first and then reads, with a [barrier] between the two, so that one of them sees the other.
 
 use super::barrier;
@@ -74,7 +74,14 @@ impl<T> Biased<T> {
     #[cold]
     #[inline(never)]
     fn wait(&self) -> Guard<'_, T> {
-        self.guard(Some(self.others.lock()))
+        self.enter_after(self.others.lock())
+    }
+
+    /// Enters when nobody else asks. Who does from now on takes the mutex then, and sees it.
+    fn enter_after(&self, others: MutexGuard<'_, ()>) -> Guard<'_, T> {
+        self.inside.store(true, Ordering::Relaxed);
+        drop(others);
+        self.guard(None)
     }
 
     /// Locks it for its owner, unless it is locked.
@@ -87,7 +94,7 @@ impl<T> Biased<T> {
         }
         // SAFETY: the caller is the owner.
         let entered = unsafe { self.enter() };
-        entered.or_else(|| Some(self.guard(Some(self.others.try_lock()?))))
+        entered.or_else(|| Some(self.enter_after(self.others.try_lock()?)))
     }
 
     /// Enters, unless somebody has asked.
@@ -268,7 +275,13 @@ mod model {
             };
             for _ in 0..2 {
                 // SAFETY: only this thread says that it is the owner.
-                *unsafe { lock.lock_own() } += 1;
+                let mut own = unsafe { lock.lock_own() };
+                // SAFETY: as above.
+                assert!(
+                    unsafe { lock.try_lock_own() }.is_none(),
+                    "once, also when it had to wait"
+                );
+                *own += 1;
             }
             other.join().unwrap();
             assert_eq!(*lock.lock(|| false), 3);
