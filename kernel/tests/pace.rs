@@ -3,16 +3,33 @@
 mod common;
 
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use common::python::Python;
-use common::{Control, Kernel, Shell};
+use common::{Control, Kernel, Shell, patiently};
 use serde_json::json;
 
 /// The memory that a process has, in mebibytes.
 fn memory(pid: &str) -> usize {
+    status(pid, "VmRSS:")
+}
+
+/// What its status says of a process in that line, in mebibytes.
+fn status(pid: &str, name: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}
+
+/// Waits until a kernel has read what it completes with, and has given back what only the reading took: a hundred mebibytes.
+async fn at_rest(kernel: &Kernel) {
+    let pid = kernel.pid();
+    patiently("memory that is given back", async {
+        while memory(&pid) + 32 > status(&pid, "VmHWM:") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 /// Somebody who subscribes to everything and never reads.
@@ -37,6 +54,7 @@ async fn a_client_that_never_reads_holds_nobody_up_and_others_lose_nothing() {
     let mut kernel = Kernel::start().await;
     kernel.run("let line = \"x\".repeat(1000);").await;
     let _stalled = stalled(&kernel);
+    at_rest(&kernel).await;
     let before = memory(&kernel.pid());
     let request = kernel
         .send_code(&format!("for n in 0..{LINES} {{ println!(\"{{n}} {{line}}\"); }}"))
@@ -61,6 +79,7 @@ async fn a_flood_waits_for_a_slow_client_and_is_interrupted_meanwhile() {
     let mut kernel = Kernel::start().await;
     let host = kernel.value("std::process::id()").await;
     kernel.run("let line = \"x\".repeat(1000);").await;
+    at_rest(&kernel).await;
     for flood in [
         "println!(\"{line}\");",
         "println!(\"{line}\"); async {}.await;",
