@@ -4,7 +4,7 @@
 use crabtree::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 fn runtime(workers: usize) -> Runtime {
     let mut builder = Builder::new_multi_thread();
@@ -71,6 +71,23 @@ fn a_process_may_block_in_place_until_one_that_it_woke_is_done() {
             }
         });
     }
+}
+
+#[test]
+fn a_process_that_blocks_on_a_part_of_itself_receives_there_all_that_has_come() {
+    const MESSAGES: usize = 2_000;
+    run(2, async {
+        for n in 0..MESSAGES {
+            send(me(), n);
+        }
+        tokio::task::block_in_place(|| {
+            Handle::current().block_on(async {
+                for n in 0..MESSAGES {
+                    receive! { m: usize => assert_eq!(m, n) }
+                }
+            });
+        });
+    });
 }
 
 #[test]

@@ -62,6 +62,12 @@ fn with<R>(read: impl FnOnce(&Polled) -> R) -> Option<R> {
     unsafe { POLLED.get().as_ref() }.map(read)
 }
 
+/// Whether that is so of the process that the thread runs, if it runs one.
+#[inline]
+fn is(so: impl FnOnce(&Polled) -> bool) -> bool {
+    with(so).unwrap_or(false)
+}
+
 /// Runs something as a process. `waker` is that of its task.
 ///
 /// # Safety
@@ -102,12 +108,18 @@ impl Polled {
     fn sitter(&self) -> Sitter {
         Sitter::new(self.process.pid, self.how != How::Attached)
     }
+
+    #[inline]
+    fn has_waker(&self, waker: &Waker) -> bool {
+        // SAFETY: `within` borrows it for as long as the address is known.
+        ptr::eq(self.waker, waker) || unsafe { &*self.waker }.will_wake(waker)
+    }
 }
 
 /// Whether the state of the record is the thread's own.
 #[inline]
 pub(super) fn owns(record: &Record) -> bool {
-    with(|polled| polled.is_owner && ptr::eq(polled.process.record, record)) == Some(true)
+    is(|polled| polled.is_owner && ptr::eq(polled.process.record, record))
 }
 
 /// Has the running process be something else after this step.
@@ -140,15 +152,15 @@ pub(crate) fn task() -> Option<Pid> {
     with(|polled| (polled.how == How::Task).then_some(polled.process.pid))?
 }
 
-/// Whether the thread takes a step of a process, which nobody else drives.
+/// Whether the thread takes a step of a process, which nobody else drives, and `waker` is what that is polled with.
 #[inline]
-pub(super) fn is_task() -> bool {
-    with(|polled| polled.how == How::Task) == Some(true)
+pub(super) fn is_polled_with(waker: &Waker) -> bool {
+    is(|polled| polled.how == How::Task && polled.has_waker(waker))
 }
 
 /// Whether the thread takes a step of the process that has the record, and of none within that.
 pub(super) fn steps(record: &Record) -> bool {
-    with(|polled| polled.how == How::Task && ptr::eq(polled.process.record, record)) == Some(true)
+    is(|polled| polled.how == How::Task && ptr::eq(polled.process.record, record))
 }
 
 #[inline]
@@ -159,15 +171,12 @@ pub(crate) fn get() -> Option<Current> {
 /// Whether `waker` is that of the task of the running process, which every signal wakes anyway.
 #[inline]
 pub(crate) fn is_task_waker(waker: &Waker) -> bool {
-    with(|polled| {
-        // SAFETY: `within` borrows it for as long as the address is known.
-        ptr::eq(polled.waker, waker) || unsafe { &*polled.waker }.will_wake(waker)
-    }) == Some(true)
+    is(|polled| polled.has_waker(waker))
 }
 
 /// Whether the thread takes a step of a process, in which an exit signal can stop it.
 pub(crate) fn can_be_stopped() -> bool {
-    with(|polled| polled.how != How::End) == Some(true)
+    is(|polled| polled.how != How::End)
 }
 
 /// Whether the thread runs a process.

@@ -27,7 +27,6 @@ use super::train::{Home, Line, send, send_alone};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::iter::from_fn;
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -121,11 +120,11 @@ impl<T> OwnLane<T> {
         Some((one, waiting.len()))
     }
 
-    /// Takes off all that wait, or the first half of them.
-    fn take(&self, half: bool) -> impl Iterator<Item = &'static T> {
-        let len = self.lock().len();
-        let count = if half { len.div_ceil(2) } else { len };
-        from_fn(|| Some(self.next()?.0)).take(count)
+    /// Takes off those who wait first: as many as `count` says, of so many.
+    fn take(&self, count: impl FnOnce(usize) -> usize) -> Vec<&'static T> {
+        let mut waiting = self.lock();
+        let count = count(waiting.len());
+        waiting.drain(..count).collect()
     }
 }
 
@@ -176,7 +175,9 @@ impl Budget {
     /// Processes on a train pay from one budget for each poll of it. Tokio's, which others pay from, has to be looked for.
     #[inline]
     pub(super) fn poll(context: &mut Context<'_>) -> Poll<Budget> {
-        if !current::is_task() || HOST.with(|host| host.home.get() == Home::NONE) {
+        // Who blocks on a part of a step polls it with another waker, and again at once.
+        let is_of_train = current::is_polled_with(context.waker()) && HOST.with(|host| host.home.get() != Home::NONE);
+        if !is_of_train {
             return coop::poll_proceed(context).map(Budget::OfTokio);
         }
         if !has_budget() {
@@ -209,7 +210,7 @@ pub(super) fn make_way() {
 
 /// Sends all that wait on another train, if there are any.
 fn depart(lane: OwnLane, home: Home) {
-    send(home, &mut lane.take(false));
+    send(home, &mut lane.take(|all| all).into_iter());
 }
 
 impl Host {
@@ -297,7 +298,8 @@ impl Hosting {
                 && (taken.is_power_of_two() || taken.is_multiple_of(16))
                 && began.elapsed() > TOLERANCE + LONG * taken
             {
-                send(self.home, &mut self.lane.take(true));
+                let half = self.lane.take(|all| all.div_ceil(2));
+                send(self.home, &mut half.into_iter());
             }
         }
     }
@@ -341,7 +343,7 @@ mod model {
                     taken += usize::from(own.next().is_some());
                 }
             }
-            taken += own.take(true).count() + own.take(false).count();
+            taken += own.take(|all| all.div_ceil(2)).len() + own.take(|all| all).len();
             assert_eq!(rescue.join().unwrap() + taken, boarded);
         });
     }
