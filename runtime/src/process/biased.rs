@@ -63,7 +63,10 @@ impl<T> Biased<T> {
     /// When the owner has locked it already.
     #[inline]
     pub(super) unsafe fn lock_own(&self) -> Guard<'_, T> {
-        // SAFETY: the caller is the owner.
+        if self.inside.load(Ordering::Relaxed) {
+            locked_already();
+        }
+        // SAFETY: the caller is the owner, and not inside.
         match unsafe { self.enter() } {
             Some(guard) => guard,
             None => self.wait(),
@@ -92,7 +95,7 @@ impl<T> Biased<T> {
         if self.inside.load(Ordering::Relaxed) {
             return None;
         }
-        // SAFETY: the caller is the owner.
+        // SAFETY: the caller is the owner, and not inside.
         let entered = unsafe { self.enter() };
         entered.or_else(|| Some(self.enter_after(self.others.try_lock()?)))
     }
@@ -100,12 +103,9 @@ impl<T> Biased<T> {
     /// Enters, unless somebody has asked.
     ///
     /// # Safety
-    /// As for [`lock_own`](Biased::lock_own).
+    /// As for [`lock_own`](Biased::lock_own), and the owner is not inside.
     #[inline]
     unsafe fn enter(&self) -> Option<Guard<'_, T>> {
-        if self.inside.load(Ordering::Relaxed) {
-            locked_already();
-        }
         self.inside.store(true, Ordering::Relaxed);
         barrier::light();
         if self.asked.load(Ordering::Acquire) {

@@ -54,6 +54,7 @@ mod claim;
 pub(crate) mod current;
 mod deadline;
 mod dictionary;
+mod exits;
 pub(crate) mod few;
 mod flag;
 mod hand_over;

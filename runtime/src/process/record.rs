@@ -14,6 +14,7 @@ use super::biased::{Biased, Guard};
 use super::body::{self, BodyCell, BodySize};
 use super::claim::Claim;
 use super::current;
+use super::exits::Exits;
 use super::few::Few;
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
@@ -622,10 +623,11 @@ impl Record {
                     state.relations_mut().watchers.insert(call, caller);
                     state.inbox.push(message);
                 }
-                About::Signal { .. } => match message.downcast::<Signal>() {
-                    Ok(signal) => state.handle(me, signal, out),
-                    Err(message) => strays.push(message),
-                },
+                About::Signal { .. } => {
+                    if let Ok(signal) = message.downcast() {
+                        state.handle(me, signal, out);
+                    }
+                }
             }
         }
         self.ends.store(state.ends(), Ordering::Relaxed);
@@ -767,47 +769,6 @@ impl Record {
         take(&mut relations.monitors).into_each(|monitor, of| {
             send_signal(of, Signal::Demonitor { monitor });
         });
-    }
-}
-
-/// Counts exit signals, so that who asks whether a process is alive mostly needs no lock.
-struct Exits {
-    /// How many were sent to it, all in all.
-    sent: AtomicU32,
-    /// How many of them have taken effect. Written by who has the lock, or ends the process.
-    taken: AtomicU32,
-}
-
-impl Exits {
-    fn new() -> Exits {
-        Exits {
-            sent: AtomicU32::new(0),
-            taken: AtomicU32::new(0),
-        }
-    }
-
-    /// One is about to be put into the queue.
-    fn sent(&self) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The queue did not take it.
-    fn came_back(&self) {
-        self.sent.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn took_effect(&self, exits: u32) {
-        if exits > 0 {
-            let before = self.taken.load(Ordering::Relaxed);
-            self.taken.store(before.wrapping_add(exits), Ordering::Release);
-        }
-    }
-
-    /// Whether all have, of those that were sent before this.
-    fn have_taken_effect(&self) -> bool {
-        // In this order: each of those that are counted here was counted there before.
-        let taken = self.taken.load(Ordering::Acquire);
-        self.sent.load(Ordering::Relaxed) == taken
     }
 }
 
