@@ -4,7 +4,8 @@ use crate::message::{Message, Term};
 use crate::name::{Name, NoSuchName};
 use crate::node::node;
 use crate::pid::{Alias, Pid};
-use crate::process::{deliver, record};
+use crate::process::deliver;
+use crate::process::delivery::send_to_alias;
 
 /// Something that messages can be sent to: a [`Pid`], the name of a registered process, or an [`Alias`].
 ///
@@ -80,7 +81,7 @@ impl Destination for Alias {
     type Sent = ();
 
     fn deliver(&self, message: Message) {
-        record::send_to_alias(self.owner, self.id, message);
+        send_to_alias(self.owner, self.id, message);
     }
 
     fn target(&self) -> Target {

@@ -9,7 +9,7 @@ use crate::ExitReason;
 use crate::message::{Message, Term};
 use crate::pid::Pid;
 use crate::process::call::{Calling, Failure};
-use crate::process::record::deliver;
+use crate::process::delivery::deliver;
 use crate::type_name::without_paths;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
 //! Aliases: addresses of a process that it can take back.
 
 use super::current;
-use super::record::{Answer, Ends};
 use super::relations::watch;
+use super::state::{Answer, Ends};
 use crate::node::node;
 use crate::pid::{Alias, MonitorRef, Pid};
 

@@ -5,11 +5,12 @@
 
 use super::attached::Attached;
 use super::current::{self, Current};
+use super::delivery::{self, reply, send_signal};
 use super::hand_over::Budget;
 use super::origin::Place;
-use super::record::{self, Answer, State, reply, send_signal};
 use super::scan::wait;
 use super::signal::Signal;
+use super::state::{Answer, State};
 use crate::ExitReason;
 use crate::message::{About, Message, Term};
 use crate::node::node;
@@ -200,7 +201,7 @@ impl Call {
     /// Sends a request that is a message, and says with it that the caller watches.
     fn request(self, request: impl FnOnce(Origin) -> Message) -> Result<Call, Failure> {
         let to = self.to;
-        self.ask(|origin| record::ask(to, origin.pid, origin.alias, request(origin)))
+        self.ask(|origin| delivery::ask(to, origin.pid, origin.alias, request(origin)))
     }
 
     /// Tells the server that the caller watches it.

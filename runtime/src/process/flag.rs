@@ -2,7 +2,8 @@
 
 use super::current;
 use super::priority::Priority;
-use super::record::{Record, State};
+use super::record::Record;
+use super::state::State;
 use std::fmt;
 
 /// What [`flag`] sets, with the type of its value.

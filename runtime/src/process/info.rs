@@ -2,7 +2,8 @@
 
 use super::origin::Place;
 use super::priority::Priority;
-use super::record::{Answer, Link, Showing};
+use super::record::Showing;
+use super::state::{Answer, Link};
 use crate::message::Message;
 use crate::name::Name;
 use crate::node::node;

@@ -1,7 +1,7 @@
 //! From spawn to exit: the functions that begin, name, slow and end processes.
 
+use super::delivery::send_signal;
 use super::origin::Place;
-use super::record::send_signal;
 use super::signal::Signal;
 use super::task::{self, Start};
 use super::{current, scan};

@@ -9,37 +9,28 @@
 //! 4. While no process is alive in it, the state is empty but for what [`Record::begin`] sets.
 //! 5. The owner of the lock of `state` is the thread that has taken the claim, [`within`](current::within) the process.
 
-use super::backtrace::Asked;
 use super::biased::{Biased, Guard};
 use super::body::{self, BodyCell, BodySize};
 use super::claim::Claim;
 use super::current;
+use super::delivery::{bounce, bounce_all, send, send_signal};
 use super::exits::Exits;
-use super::few::Few;
-use super::inbox::Inbox;
-use super::origin::{Origin, Place};
+use super::origin::Origin;
 use super::priority::Priority;
-use super::queue::{Batch, Chain, Push, Queue};
+use super::queue::{Chain, Push, Queue};
 use super::signal::{Signal, down};
+use super::state::{Link, Look, Outbox, Relations, Remains, State};
 use super::train::Home;
 use super::waker::KeptWaker;
-use crate::global::AnyKey;
-use crate::io::Device;
 use crate::message::{About, Message};
-use crate::name::Name;
 use crate::node::node;
-use crate::pid::{LocalPid, Pid, Ref};
+use crate::pid::Pid;
 use crate::pool::Pooled;
-use crate::process::{Down, Exit};
 use crate::reason::quietly;
-use crate::registry::AnyTables;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use crate::timer;
-use crate::{ExitReason, ets, supervisor, trace};
+use crate::{ExitReason, ets, trace};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::mem::take;
-use std::sync::Arc;
 use std::task::Waker;
 
 /// See the module. It takes three lines of a processor's cache, and shares none.
@@ -64,407 +55,6 @@ pub(crate) struct Record {
     pub(super) body: BodyCell,
     pub(super) body_size: BodySize,
     state: Biased<State>,
-}
-
-/// What only the process itself changes, mostly.
-pub(crate) struct State {
-    /// Whether a process has the record, that did not end yet.
-    pub(crate) alive: bool,
-    pub(crate) inbox: Inbox,
-    pub(crate) trap_exit: bool,
-    /// Why the process must end, as soon as its task notices.
-    exit: Option<Box<ExitReason>>,
-    pub(crate) parent: Option<Pid>,
-    pub(crate) origin: Origin,
-    /// Where the process waits: the last `receive!`, call or sleep that did since it was last polled.
-    pub(crate) waits_at: Option<Place>,
-    group_leader: LocalPid,
-    /// How many messages it received and how often it was polled: a measure of its work.
-    pub(crate) reductions: u64,
-    /// Made when first needed: what waits for the process.
-    timers: Option<Box<timer::OfProcess>>,
-    /// Made when first needed: most processes are linked to nobody.
-    relations: Option<Pooled<Relations>>,
-    /// Made when first needed.
-    extras: Option<Box<Extras>>,
-}
-
-/// What a process leaves when it ends.
-pub(super) struct Remains {
-    /// What came after the signals that took effect.
-    unread: Batch,
-    inbox: Inbox,
-    timers: Option<Box<timer::OfProcess>>,
-    relations: Option<Pooled<Relations>>,
-    extras: Option<Box<Extras>>,
-}
-
-/// Who stands in what relation to the process.
-#[derive(Default)]
-pub(crate) struct Relations {
-    pub(crate) links: Few<Pid, Link>,
-    /// Whom the process watches.
-    pub(crate) monitors: Few<Ref, Pid>,
-    /// Who watches the process.
-    pub(crate) watchers: Few<Ref, Pid>,
-    /// Calls that wait for an answer, and aliases.
-    pub(crate) calls: Few<Ref, Answer>,
-    /// Parts of the process that wait for a message with wakers of their own, as within `join_all`.
-    pub(crate) waiting: Vec<Waker>,
-    /// Set when the process is a task: on whose behalf it runs, the one who started it first.
-    pub(crate) callers: Option<Box<[Pid]>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Link {
-    Active,
-    /// Taken back; the other side has not acknowledged yet.
-    Unlinking(Ref),
-}
-
-/// The state of a call.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Awaited,
-    /// Not a call: what comes under this reference goes to the mailbox.
-    Alias(Ends),
-    Reply(Message),
-    Down(ExitReason),
-}
-
-/// What ends an alias, besides taking it back.
-#[derive(Default, Clone, Copy, Debug)]
-pub(crate) struct Ends {
-    /// The end of the monitor of the same reference.
-    pub(crate) with_monitor: bool,
-    /// The first message; the monitor ends with it too.
-    pub(crate) with_reply: bool,
-}
-
-/// What few processes have.
-#[derive(Default)]
-pub(crate) struct Extras {
-    pub(crate) name: Option<Name>,
-    /// Its names that are values.
-    pub(crate) globals: Vec<AnyKey>,
-    /// What the process calls itself, for those who look.
-    pub(crate) label: Option<Name>,
-    pub(crate) dictionary: BTreeMap<Name, Message>,
-    /// Who wants to know where the process waits.
-    pub(crate) asked_where: Asked,
-    /// Set when the process is an I/O device.
-    pub(crate) device: Option<Arc<dyn Device>>,
-    /// Set when the process is a supervisor: what can be seen of it from outside.
-    pub(crate) supervisor: Option<Arc<supervisor::Shared>>,
-    /// Set when the process is the supervisor of a registry.
-    pub(crate) registry: Option<Arc<dyn AnyTables>>,
-    /// The tables that the process owns.
-    pub(crate) tables: ets::Owned,
-}
-
-/// How many bytes so many entries of a map have, without the room that a tree leaves free.
-fn entries<K, V>(count: usize) -> usize {
-    count * (size_of::<K>() + size_of::<V>())
-}
-
-/// Which state a [`find`](Record::find) looks at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Signals may wait in the queue that have not taken effect.
-    AsLeft,
-    /// There is nothing more to come, for now.
-    AfterAll,
-}
-
-/// Signals to send once no lock is held.
-type Outbox = Vec<(Pid, Message)>;
-
-impl Relations {
-    fn is_empty(&self) -> bool {
-        self.links.is_empty()
-            && self.monitors.is_empty()
-            && self.watchers.is_empty()
-            && self.calls.is_empty()
-            && self.waiting.is_empty()
-            && self.callers.is_none()
-    }
-}
-
-impl Extras {
-    fn is_empty(&self) -> bool {
-        let Extras {
-            name,
-            globals,
-            label,
-            dictionary,
-            device,
-            asked_where,
-            supervisor,
-            registry,
-            tables,
-        } = self;
-        let nothing = name.is_none() && globals.is_empty() && label.is_none() && dictionary.is_empty();
-        let nobody = asked_where.is_empty() && supervisor.is_none();
-        nothing && nobody && device.is_none() && registry.is_none() && tables.is_empty()
-    }
-}
-
-impl State {
-    fn free() -> State {
-        State {
-            alive: false,
-            inbox: Inbox::default(),
-            trap_exit: false,
-            exit: None,
-            parent: None,
-            origin: Origin::of::<()>(),
-            waits_at: None,
-            group_leader: Pid::local(0, 0).into(),
-            reductions: 0,
-            timers: None,
-            relations: None,
-            extras: None,
-        }
-    }
-
-    pub(crate) fn relations(&self) -> Option<&Relations> {
-        self.relations.as_deref()
-    }
-
-    pub(crate) fn relations_mut(&mut self) -> &mut Relations {
-        self.relations.get_or_insert_default()
-    }
-
-    pub(crate) fn extras(&self) -> Option<&Extras> {
-        self.extras.as_deref()
-    }
-
-    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
-    }
-
-    /// On whose behalf the process runs, if it is a task.
-    pub(crate) fn callers(&self) -> Option<&[Pid]> {
-        self.relations()?.callers.as_deref()
-    }
-
-    pub(crate) fn timers_mut(&mut self) -> &mut timer::OfProcess {
-        self.timers.get_or_insert_default()
-    }
-
-    pub(crate) fn name(&self) -> Option<&Name> {
-        self.extras()?.name.as_ref()
-    }
-
-    /// Takes those who want to know where the process waits.
-    pub(crate) fn asked_where(&mut self) -> Asked {
-        let asked = self.extras.as_mut().map(|extras| take(&mut extras.asked_where));
-        asked.unwrap_or_default()
-    }
-
-    /// Leaves the state empty.
-    fn end_life(&mut self, unread: Batch) -> Remains {
-        self.alive = false;
-        self.trap_exit = false;
-        self.exit = None;
-        self.waits_at = None;
-        self.reductions = 0;
-        Remains {
-            unread,
-            inbox: take(&mut self.inbox),
-            timers: self.timers.take(),
-            relations: self.relations.take(),
-            extras: self.extras.take(),
-        }
-    }
-
-    /// Frees the memory that is not in use.
-    pub(crate) fn shrink(&mut self) {
-        self.inbox.shrink();
-        if let Some(relations) = &mut self.relations {
-            relations.waiting.shrink_to_fit();
-            if relations.is_empty() {
-                self.relations = None;
-            }
-        }
-        if self.extras().is_some_and(Extras::is_empty) {
-            self.extras = None;
-        }
-    }
-
-    /// How many bytes there are behind the state.
-    fn memory(&self) -> usize {
-        let relations = self.relations().map_or(0, |relations| {
-            size_of::<Relations>()
-                + entries::<Pid, Link>(relations.links.len())
-                + entries::<Ref, Pid>(relations.monitors.len() + relations.watchers.len())
-                + entries::<Ref, Answer>(relations.calls.len())
-                + relations.waiting.capacity() * size_of::<Waker>()
-        });
-        let extras = self.extras().map_or(0, |extras| {
-            let values: usize = extras.dictionary.values().map(Message::size).sum();
-            size_of::<Extras>() + entries::<Name, Message>(extras.dictionary.len()) + values
-        });
-        self.inbox.memory() + relations + extras
-    }
-
-    /// Registers a waker that is not the task's own.
-    pub(crate) fn wait(&mut self, waker: &Waker) {
-        let waiting = &mut self.relations_mut().waiting;
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
-    }
-
-    fn wake_waiting(&mut self) {
-        if let Some(relations) = &mut self.relations
-            && !relations.waiting.is_empty()
-        {
-            relations.waiting.drain(..).for_each(Waker::wake);
-        }
-    }
-
-    /// The effect of one signal on the process `me`. Pure but for `self` and `out`.
-    fn handle(&mut self, me: Pid, signal: Signal, out: &mut Outbox) {
-        match signal {
-            Signal::Link { from } => {
-                // While our own unlink is on its way, the link that crossed it ends with it.
-                let links = &mut self.relations_mut().links;
-                if !links.contains_key(&from) {
-                    links.insert(from, Link::Active);
-                }
-            }
-            Signal::Unlink { from, id } => {
-                self.unlinked(from, Link::Active);
-                out.push((from, Signal::UnlinkAck { from: me, id }.into_message()));
-            }
-            Signal::UnlinkAck { from, id } => {
-                self.unlinked(from, Link::Unlinking(id));
-            }
-            Signal::Exit { from, reason } => {
-                let link = self
-                    .relations
-                    .as_mut()
-                    .and_then(|relations| relations.links.remove(&from));
-                if link == Some(Link::Active) {
-                    self.exit_signal(me, from, reason);
-                }
-            }
-            Signal::ExitRequest {
-                reason: ExitReason::Kill,
-                ..
-            } => self.end(ExitReason::Killed),
-            Signal::ExitRequest { from, reason } => self.exit_signal(me, from, reason),
-            Signal::Monitor { from, monitor } => {
-                self.relations_mut().watchers.insert(monitor, from);
-            }
-            Signal::Demonitor { monitor } => {
-                self.relations_mut().watchers.remove(&monitor);
-            }
-            Signal::GroupLeader { leader } => self.set_group_leader(leader),
-        }
-    }
-
-    /// Removes the link if that is its state.
-    fn unlinked(&mut self, from: Pid, state: Link) {
-        let links = &mut self.relations_mut().links;
-        if links.get(&from) == Some(&state) {
-            links.remove(&from);
-        }
-    }
-
-    /// OTP: "If the process is trapping exits, the signal becomes a message; otherwise `normal` is ignored, and any
-    /// other reason ends the process." Only a process itself can end itself with `normal`.
-    fn exit_signal(&mut self, me: Pid, from: Pid, reason: ExitReason) {
-        if self.trap_exit {
-            self.inbox.push(Message::new(Exit { from, reason }));
-        } else if !reason.is_normal() || from == me {
-            self.end(reason);
-        }
-    }
-
-    fn end(&mut self, reason: ExitReason) {
-        self.exit.get_or_insert_with(|| Box::new(reason));
-    }
-
-    /// Whether the process is about to end: what arrived behind the exit signal is not received any more.
-    pub(crate) fn ends(&self) -> bool {
-        self.exit.is_some()
-    }
-
-    /// Why the process is about to end.
-    pub(crate) fn exit(&self) -> Option<&ExitReason> {
-        self.exit.as_deref()
-    }
-
-    /// Takes the reason for which the process ends now.
-    pub(crate) fn take_exit(&mut self) -> Option<ExitReason> {
-        self.exit.take().map(|reason| *reason)
-    }
-
-    pub(crate) fn group_leader(&self) -> Pid {
-        self.group_leader.into()
-    }
-
-    pub(crate) fn set_group_leader(&mut self, leader: Pid) {
-        self.group_leader = leader.into();
-    }
-
-    /// What the process watches, or watched, has ended. What is not for the mailbox comes back.
-    fn down(&mut self, monitor: Ref, mut message: Message) -> Option<Message> {
-        let Some(relations) = &mut self.relations else {
-            return Some(message);
-        };
-        if relations.monitors.remove(&monitor).is_none() {
-            return Some(message);
-        }
-        match relations.calls.get_mut(&monitor) {
-            None => {}
-            Some(Answer::Alias(ends)) if !ends.with_monitor => {}
-            Some(Answer::Alias(_)) => drop(relations.calls.remove(&monitor)),
-            Some(answer @ Answer::Awaited) => {
-                *answer = Answer::Down(message.downcast::<Down>().ok()?.reason);
-                return None;
-            }
-            Some(_) => return Some(message),
-        }
-        // From here on it is like any other.
-        message.header_mut().set_about(About::Nothing);
-        self.inbox.push(message);
-        None
-    }
-
-    /// The one who answers a call has taken the caller from its watchers, which need not be told to do so.
-    fn answered(&mut self, call: Ref) {
-        if let Some(relations) = &mut self.relations
-            && let Some(Answer::Awaited) = relations.calls.get(&call)
-        {
-            relations.monitors.remove(&call);
-        }
-    }
-
-    /// Keeps the answer for the call that awaits it; one that nobody awaits comes back.
-    fn answer(&mut self, alias: Ref, message: Message, out: &mut Outbox) -> Option<Message> {
-        let Some(relations) = &mut self.relations else {
-            return Some(message);
-        };
-        match relations.calls.get_mut(&alias) {
-            Some(answer @ Answer::Awaited) => {
-                *answer = Answer::Reply(message);
-                None
-            }
-            Some(Answer::Alias(ends)) => {
-                if ends.with_reply {
-                    relations.calls.remove(&alias);
-                    let watched = relations.monitors.remove(&alias);
-                    out.extend(watched.map(|pid| (pid, Signal::Demonitor { monitor: alias }.into_message())));
-                }
-                self.inbox.push(message);
-                None
-            }
-            _ => Some(message),
-        }
-    }
 }
 
 impl Record {
@@ -541,7 +131,7 @@ impl Record {
 
     /// The state of `me` after all signals that arrived; `None` when `me` is not alive any more.
     pub(crate) fn update<R>(&self, me: Pid, read: impl FnOnce(&mut State) -> R) -> Option<R> {
-        match SHOWING.get() {
+        match Showing::is_on() {
             true => self.try_update(me, read),
             false => self.update_locked(me, self.lock(), read),
         }
@@ -593,7 +183,7 @@ impl Record {
 
     /// Like [`peek`](Record::peek), to change what no signal has to do with.
     pub(crate) fn change<R>(&self, me: Pid, change: impl FnOnce(&mut State) -> R) -> Option<R> {
-        let mut state = match SHOWING.get() {
+        let mut state = match Showing::is_on() {
             true => self.try_lock()?,
             false => self.lock(),
         };
@@ -680,15 +270,14 @@ impl Record {
     pub(crate) fn alarm(&'static self, me: Pid) {
         let mut state = self.lock();
         if self.serial() == me.serial() {
-            state.timers.take_if(|timers| !timers.rang());
-            state.wake_waiting();
+            state.rang();
             drop(state);
             self.wake();
         }
     }
 
     /// Adds a message, and has the process woken where it may be asleep.
-    fn push(&self, message: Message, wake: impl FnOnce()) -> Result<(), Message> {
+    pub(super) fn push(&self, message: Message, wake: impl FnOnce()) -> Result<(), Message> {
         let is_exit = message.header().is_exit();
         if is_exit {
             self.exits.sent();
@@ -706,6 +295,11 @@ impl Record {
                 Err(message)
             }
         }
+    }
+
+    /// Adds messages, without another one between them; whether the process may be asleep.
+    pub(super) fn push_all(&self, messages: Chain) -> bool {
+        matches!(self.queue.push_all(messages), Push::First)
     }
 
     /// Ends the process `me`: frees its name, tells its links and watchers, drops what it had, and gives the record
@@ -787,150 +381,17 @@ impl Showing {
             before: SHOWING.replace(true),
         }
     }
+
+    /// Whether the thread does so just now.
+    pub(super) fn is_on() -> bool {
+        SHOWING.get()
+    }
 }
 
 impl Drop for Showing {
     fn drop(&mut self) {
         SHOWING.set(self.before);
     }
-}
-
-/// Answers the signals among what a process left unread. The messages come back, to be dropped, and how many were exit
-/// signals.
-fn bounce_all(me: Pid, unread: Batch) -> (Vec<Message>, u32) {
-    let mut messages = Vec::new();
-    let mut exits = 0;
-    for message in unread {
-        exits += u32::from(message.header().is_exit());
-        let mut out = Outbox::new();
-        messages.extend(bounce(message, me, &mut out));
-        out.into_iter().for_each(|(to, signal)| send(to, signal));
-    }
-    (messages, exits)
-}
-
-/// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
-fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
-    let receiver = Pid::local(place.number(), message.header().serial);
-    match message.header().about() {
-        About::Nothing | About::Answer { .. } => Some(message),
-        About::Down { .. } => None,
-        About::Request { call, caller } => {
-            let (monitor, from) = (call, caller);
-            out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
-            Some(message)
-        }
-        About::Signal { .. } => {
-            out.extend(message.downcast::<Signal>().ok()?.bounce(receiver));
-            None
-        }
-    }
-}
-
-/// Puts a message into the mailbox of `to`.
-///
-/// # Errors
-/// Gives it back when there is no such process.
-pub(crate) fn deliver(to: Pid, message: Message) -> Result<(), Message> {
-    deliver_as(to, message, None)
-}
-
-/// Puts messages into the mailbox of `to`, without another one between them. Those to nobody are dropped.
-pub(crate) fn deliver_all(to: Pid, messages: impl Iterator<Item = Message>) {
-    if trace::is_on() {
-        return messages.for_each(|message| drop(deliver(to, message)));
-    }
-    let mut messages = messages.map(|mut message| {
-        message.header_mut().serial = to.serial();
-        message
-    });
-    let Some(oldest) = messages.next() else { return };
-    let mut chain = Chain::of(oldest);
-    messages.for_each(|message| chain.add(message));
-    if let Some(record) = node().table.get(to)
-        && let Push::First = record.queue.push_all(chain)
-    {
-        record.wake();
-    }
-}
-
-/// Sends the request of a call: `caller` watches `to` under the reference of the call. If there is no such process, it
-/// learns that at once.
-pub(crate) fn ask(to: Pid, caller: Pid, call: Ref, mut message: Message) {
-    message.header_mut().set_about(About::Request { call, caller });
-    if let Err(message) = deliver_as(to, message, Some(call)) {
-        answer_for(to, message);
-    }
-}
-
-#[inline]
-fn deliver_as(to: Pid, message: Message, call: Option<Ref>) -> Result<(), Message> {
-    match trace::is_on() {
-        false => push(to, message),
-        true => push_traced(to, message, call),
-    }
-}
-
-#[inline]
-fn push(to: Pid, mut message: Message) -> Result<(), Message> {
-    message.header_mut().serial = to.serial();
-    match node().table.get(to) {
-        Some(record) => record.push(message, || record.wake()),
-        None => Err(message),
-    }
-}
-
-/// The message is given away whole, so that it can stay in a register where nobody traces.
-#[cold]
-#[inline(never)]
-fn push_traced(to: Pid, mut message: Message, call: Option<Ref>) -> Result<(), Message> {
-    trace::sending(to, &mut message, call);
-    push(to, message).inspect_err(trace::lost)
-}
-
-/// Sends a signal; when there is no such process, its answer comes back at once.
-pub(crate) fn send_signal(to: Pid, signal: Signal) {
-    send(to, signal.into_message());
-}
-
-fn send(to: Pid, signal: Message) {
-    if let Err(message) = deliver(to, signal) {
-        answer_for(to, message);
-    }
-}
-
-/// Answers for a process that there is not.
-fn answer_for(to: Pid, message: Message) {
-    let mut out = Outbox::new();
-    drop(bounce(message, to, &mut out));
-    for (back, answer) in out {
-        // An answer is not answered, so this ends here.
-        drop(deliver(back, answer));
-    }
-}
-
-/// Sends a message to an alias. When that has ended, it disappears.
-pub(crate) fn send_to_alias(to: Pid, alias: Ref, message: Message) {
-    send_under(to, alias, false, message);
-}
-
-/// Answers the call that `to` made under `alias`. A late answer disappears.
-///
-/// Where the caller watches the one who answers, that is over with the answer; a signal for it is saved.
-pub(crate) fn reply(to: Pid, alias: Ref, message: Message) {
-    // Whoever shows something may hold the lock of this very process.
-    let process = current::get().filter(|_| !SHOWING.get());
-    let watched = process.is_some_and(|process| {
-        let mut state = process.record.lock();
-        let relations = state.relations.as_mut();
-        relations.is_some_and(|relations| relations.watchers.remove(&alias).is_some())
-    });
-    send_under(to, alias, watched, message);
-}
-
-fn send_under(to: Pid, alias: Ref, ends_monitor: bool, mut message: Message) {
-    message.header_mut().set_about(About::Answer { alias, ends_monitor });
-    drop(deliver(to, message));
 }
 
 #[cfg(all(test, crabtree_loom))]

@@ -1,8 +1,9 @@
 //! Links and monitors.
 
 use super::current::{self, Current};
-use super::record::{Answer, Link, send_signal};
+use super::delivery::send_signal;
 use super::signal::Signal;
+use super::state::{Answer, Link};
 use crate::ExitReason;
 use crate::message::Message;
 use crate::node::node;

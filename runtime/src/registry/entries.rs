@@ -7,7 +7,7 @@ use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::record::{Link, State};
+use crate::process::state::{Link, State};
 use crate::process::{self, current, is_alive};
 use std::sync::atomic::Ordering;
 

@@ -12,7 +12,7 @@ use crate::ets;
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::record::Link;
+use crate::process::state::Link;
 use crate::reason::ExitReason;
 use std::sync::Arc;
 use std::time::Duration;

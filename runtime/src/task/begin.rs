@@ -2,7 +2,7 @@
 
 use super::callers;
 use crate::pid::{MonitorRef, Pid, Ref};
-use crate::process::record::{Answer, Ends, State};
+use crate::process::state::{Answer, Ends, State};
 use crate::process::task::{self, Body, Start};
 
 /// Runs a task of the calling process, if there is one.

@@ -2,7 +2,7 @@
 
 use crate::pid::Pid;
 use crate::process::current;
-use crate::process::record::State;
+use crate::process::state::State;
 use std::iter;
 
 /// How many callers are remembered: what a task that starts its own successor knows must not grow.

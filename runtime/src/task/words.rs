@@ -6,10 +6,11 @@ use super::handle::AnyTask;
 use crate::ExitReason;
 use crate::message::Message;
 use crate::pid::MonitorRef;
+use crate::process::delivery::send_signal;
 use crate::process::few::Few;
-use crate::process::record::{Answer, send_signal};
 use crate::process::scan::Scan;
 use crate::process::signal::Signal;
+use crate::process::state::Answer;
 use crate::process::{Down, current};
 use std::time::Duration;
 

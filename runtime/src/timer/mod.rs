@@ -21,7 +21,7 @@ use crate::message::{About, Message};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::{Pid, TimerRef};
-use crate::process::record::deliver_all;
+use crate::process::delivery::deliver_all;
 use crate::reason::quietly;
 use driver::Timers;
 pub(crate) use driver::Wheels;

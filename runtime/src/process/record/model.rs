@@ -1,6 +1,7 @@
 //! Records under loom: what must hold in whatever order threads run.
 
 use super::*;
+use crate::process::backtrace::Asked;
 use crate::process::task::next_step;
 use loom::future::block_on;
 use loom::sync::Arc;
