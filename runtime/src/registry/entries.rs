@@ -1,12 +1,12 @@
 //! Registering and unregistering.
 
 use super::listener::Event;
-use super::tables::Owned;
 use super::{Key, Kind, Registry, RegistryError, Value};
 use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
+use crate::process::few::Few;
 use crate::process::state::{Link, State};
 use crate::process::{self, current, is_alive};
 use std::sync::atomic::Ordering;
@@ -71,9 +71,7 @@ pub(super) fn register_pid<K: Key, V: Value>(
         partition.count.fetch_add(1, Ordering::Relaxed);
     }
     let mut owners = home.owners.lock();
-    let owned = owners.entry(owner);
-    let owned = owned.or_insert_with(|| Owned::with_hasher(tables.secrets()));
-    owned.entry(key.clone()).or_default().insert(number, ());
+    owners.entry(owner).or_default().insert(number, key.clone());
     drop(owners);
     if !is_alive(owner) {
         // Its partition may have cleaned up before the table of owners had this.
@@ -165,54 +163,63 @@ pub fn unregister<K: Key, V: Value>(registry: &Registry<K, V>, key: &K) {
 #[track_caller]
 pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wanted: impl Fn(&V) -> bool) {
     let owner = current::expect("registry::unregister").pid;
-    let numbers: Vec<u64> = own_entries(registry, key, owner)
-        .into_iter()
-        .filter(|(_, value)| wanted(value))
-        .map(|(number, _)| number)
-        .collect();
-    if numbers.is_empty() {
+    let mut own = own_entries(registry, key, owner);
+    own.retain(|(_, value)| wanted(value));
+    if own.is_empty() {
         return;
     }
     let tables = &registry.0;
-    tables.remove(key, owner, |remove| numbers.iter().for_each(remove));
+    let numbers = || own.iter().map(|(number, _)| *number);
+    numbers().for_each(|number| tables.remove(key, owner, number));
     let mut owners = tables.of_owner(owner).owners.lock();
-    if let Some(owned) = owners.get_mut(&owner) {
-        if let Some(all) = owned.get_mut(key) {
-            for number in &numbers {
-                all.remove(number);
-            }
-            if all.is_empty() {
-                owned.remove(key);
-            }
-        }
-        if owned.is_empty() {
-            owners.remove(&owner);
-        }
+    let removed: Vec<K> = match owners.get_mut(&owner) {
+        Some(owned) => numbers().filter_map(|number| owned.remove(&number)).collect(),
+        None => Vec::new(),
+    };
+    if owners.get(&owner).is_some_and(Few::is_empty) {
+        owners.remove(&owner);
     }
     drop(owners);
+    drop(removed);
     untie_if_idle(registry, owner);
     let registry = tables.name.clone();
     let (key, pid) = (key.clone(), owner);
     tables.tell(&Event::Unregister { registry, key, pid });
 }
 
+/// Of so many registrations it takes less to look at each than at all that are under a key.
+const FEW: usize = 16;
+
 /// What a process has under a key, with the numbers of the registrations.
 pub(super) fn own_entries<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, owner: Pid) -> Vec<(u64, V)> {
-    let owners = registry.0.of_owner(owner).owners.lock();
-    let owned = owners.get(&owner).and_then(|owned| owned.get(key));
-    let mut numbers = Vec::new();
-    if let Some(owned) = owned {
-        owned.each(|number, ()| numbers.push(*number));
-    }
-    drop(owners);
+    let numbers: Option<Vec<u64>> = {
+        let owners = registry.0.of_owner(owner).owners.lock();
+        let Some(owned) = owners.get(&owner) else {
+            return Vec::new();
+        };
+        let of_key = || {
+            owned
+                .iter()
+                .filter(|(_, other)| *other == key)
+                .map(|(number, _)| *number)
+        };
+        (owned.len() <= FEW).then(|| of_key().collect())
+    };
     let keys = registry.0.of_key(key, owner).keys.read();
     let Some(entries) = keys.get(key) else {
         return Vec::new();
     };
-    let numbers = numbers.into_iter();
-    numbers
-        .filter_map(|number| Some((number, entries.get(&number)?.1.clone())))
-        .collect()
+    let found = |number: &u64, (pid, value): &(Pid, V)| (*pid == owner).then(|| (*number, value.clone()));
+    match numbers {
+        Some(numbers) => {
+            let found = |number: &u64| found(number, entries.get(number)?);
+            numbers.iter().filter_map(found).collect()
+        }
+        None => entries
+            .iter()
+            .filter_map(|(number, entry)| found(number, entry))
+            .collect(),
+    }
 }
 
 /// Changes the value beside a key of the calling process, in a unique registry. Gives the new and the old value.

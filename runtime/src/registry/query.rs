@@ -28,10 +28,9 @@ pub fn keys<K: Key, V: Value>(registry: &Registry<K, V>, pid: impl Into<Pid>) ->
         return Vec::new();
     }
     let owners = registry.0.of_owner(pid).owners.lock();
-    let owned = owners.get(&pid).into_iter().flatten();
-    owned
-        .flat_map(|(key, numbers)| numbers.iter().map(move |_| key.clone()))
-        .collect()
+    owners
+        .get(&pid)
+        .map_or_else(Vec::new, |owned| owned.values().cloned().collect())
 }
 
 /// The values of a process under a key.

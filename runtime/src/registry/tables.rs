@@ -48,8 +48,8 @@ pub(super) struct Partition<K, V> {
     pub(super) owners: Mutex<HashMap<Pid, Owned<K>, Mixing>>,
 }
 
-/// The numbers of registrations, by key.
-pub(super) type Owned<K> = HashMap<K, Few<u64, ()>, Mixing>;
+/// The keys of registrations, by number.
+pub(super) type Owned<K> = Few<u64, K>;
 
 /// Registrations by number.
 pub(super) type Entries<V> = Few<u64, (Pid, V)>;
@@ -86,11 +86,6 @@ impl<K, V> Tables<K, V> {
 
     pub(super) fn partition_count(&self) -> usize {
         self.partitions.len()
-    }
-
-    /// For the keys of one process: the numbers of this registry serve all of them.
-    pub(super) fn secrets(&self) -> Mixing {
-        self.hasher
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -133,29 +128,25 @@ impl<K: Key, V: Value> Tables<K, V> {
         }
     }
 
-    /// Takes registrations out of the table of keys: those whose numbers `each` gives.
-    pub(super) fn remove(&self, key: &K, owner: Pid, each: impl FnOnce(&mut dyn FnMut(&u64))) {
-        let mut removed = Vec::new();
+    /// Takes a registration out of the table of keys.
+    pub(super) fn remove(&self, key: &K, owner: Pid, number: u64) {
         let partition = self.of_key(key, owner);
         let mut keys = partition.keys.write();
-        if let Some(entries) = keys.get_mut(key) {
-            each(&mut |number| removed.extend(entries.remove(number)));
-            partition.count.fetch_sub(removed.len(), Ordering::Relaxed);
-            if entries.is_empty() {
-                keys.remove(key);
-            }
-        }
+        let Some(entries) = keys.get_mut(key) else { return };
+        let removed = entries.remove(&number);
+        partition
+            .count
+            .fetch_sub(usize::from(removed.is_some()), Ordering::Relaxed);
+        let emptied = entries.is_empty().then(|| keys.remove_entry(key));
         drop(keys);
-        // Values are dropped without the lock.
-        drop(removed);
+        // Keys and values are dropped without the lock.
+        drop((removed, emptied));
     }
 
     /// Forgets whatever a process registered.
     pub(super) fn forget(&self, owner: Pid) {
-        let owned = self.of_owner(owner).owners.lock().remove(&owner);
-        for (key, numbers) in owned.into_iter().flatten() {
-            self.remove(&key, owner, |remove| numbers.each(|number, ()| remove(number)));
-        }
+        let owned = self.of_owner(owner).owners.lock().remove(&owner).unwrap_or_default();
+        owned.into_each(|number, key| self.remove(&key, owner, number));
     }
 }
 
