@@ -1,12 +1,12 @@
 //! Registering and unregistering.
 
 use super::listener::Event;
+use super::owned::Owned;
 use super::{Key, Kind, Registry, RegistryError, Value};
 use crate::message::{Message, Term};
 use crate::name::Name;
 use crate::node::node;
 use crate::pid::Pid;
-use crate::process::few::Few;
 use crate::process::state::{Link, State};
 use crate::process::{self, current, is_alive};
 use std::sync::atomic::Ordering;
@@ -173,10 +173,10 @@ pub fn unregister_match<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, wa
     numbers().for_each(|number| tables.remove(key, owner, number));
     let mut owners = tables.of_owner(owner).owners.lock();
     let removed: Vec<K> = match owners.get_mut(&owner) {
-        Some(owned) => numbers().filter_map(|number| owned.remove(&number)).collect(),
+        Some(owned) => numbers().filter_map(|number| owned.remove(number)).collect(),
         None => Vec::new(),
     };
-    if owners.get(&owner).is_some_and(Few::is_empty) {
+    if owners.get(&owner).is_some_and(Owned::is_empty) {
         owners.remove(&owner);
     }
     drop(owners);
@@ -201,7 +201,7 @@ pub(super) fn own_entries<K: Key, V: Value>(registry: &Registry<K, V>, key: &K, 
             owned
                 .iter()
                 .filter(|(_, other)| *other == key)
-                .map(|(number, _)| *number)
+                .map(|(number, _)| number)
         };
         (owned.len() <= FEW).then(|| of_key().collect())
     };

@@ -58,6 +58,7 @@ mod entries;
 mod error;
 mod listener;
 mod lock;
+mod owned;
 mod partition;
 mod query;
 mod tables;

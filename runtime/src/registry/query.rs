@@ -30,7 +30,7 @@ pub fn keys<K: Key, V: Value>(registry: &Registry<K, V>, pid: impl Into<Pid>) ->
     let owners = registry.0.of_owner(pid).owners.lock();
     owners
         .get(&pid)
-        .map_or_else(Vec::new, |owned| owned.values().cloned().collect())
+        .map_or_else(Vec::new, |owned| owned.iter().map(|(_, key)| key.clone()).collect())
 }
 
 /// The values of a process under a key.

@@ -11,6 +11,7 @@
 //! 3. A process is linked to its partition before it enters a table.
 
 use super::lock::Locks;
+use super::owned::Owned;
 use super::{Key, Kind, Meta, Value};
 use crate::hash::Mixing;
 use crate::name::Name;
@@ -47,9 +48,6 @@ pub(super) struct Partition<K, V> {
     /// The registrations of each process.
     pub(super) owners: Mutex<HashMap<Pid, Owned<K>, Mixing>>,
 }
-
-/// The keys of registrations, by number.
-pub(super) type Owned<K> = Few<u64, K>;
 
 /// Registrations by number.
 pub(super) type Entries<V> = Few<u64, (Pid, V)>;
