@@ -121,7 +121,7 @@ impl<K: Ord, V> Few<K, V> {
     pub(crate) fn any(&self) -> Option<&V> {
         match &self.one {
             Some((_, value)) => Some(value),
-            None => self.values().next(),
+            None => self.others.as_ref()?.values().next(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::listener::Event;
 use super::owned::Owned;
+use super::tables::Entries;
 use super::{Key, Kind, Registry, RegistryError, Value};
 use crate::message::{Message, Term};
 use crate::name::Name;
@@ -9,6 +10,7 @@ use crate::node::node;
 use crate::pid::Pid;
 use crate::process::state::{Link, State};
 use crate::process::{self, current, is_alive};
+use std::mem::take;
 use std::sync::atomic::Ordering;
 
 /// Puts the calling process under a key, with a value. Gives the pid of the partition that it is linked to from now on.
@@ -51,13 +53,17 @@ pub(super) fn register_pid<K: Key, V: Value>(
     let partition = partition.ok_or_else(|| RegistryError::NotRunning(tables.name.clone()))?;
     tie(owner, partition)?;
     let number = tables.next_number();
+    // Dropped without the lock.
+    let mut before = Entries::default();
     {
         let partition = tables.of_key(&key, owner);
         let mut keys = partition.keys.write();
         let entries = keys.entry(key.clone()).or_default();
-        if tables.kind == Kind::Unique {
-            let holder = entries.any().map(|(pid, _)| *pid);
-            if let Some(pid) = holder.filter(|pid| is_alive(*pid)) {
+        if tables.kind == Kind::Unique
+            && let Some((pid, _)) = entries.any()
+        {
+            let pid = *pid;
+            if is_alive(pid) {
                 drop(keys);
                 untie_if_idle(registry, owner);
                 let key = format!("{key:?}");
@@ -65,11 +71,12 @@ pub(super) fn register_pid<K: Key, V: Value>(
             }
             // Whoever had the key is dead, and was not cleaned up yet.
             partition.count.fetch_sub(entries.len(), Ordering::Relaxed);
-            *entries = Default::default();
+            before = take(entries);
         }
         entries.insert(number, (owner, value.clone()));
         partition.count.fetch_add(1, Ordering::Relaxed);
     }
+    drop(before);
     let mut owners = home.owners.lock();
     owners.entry(owner).or_default().insert(number, key.clone());
     drop(owners);
