@@ -141,6 +141,31 @@ mod both {
         duplicate(body);
     }
 
+    // Not from there: where a process has many keys, they are looked for among those of others instead.
+    #[test]
+    fn one_of_many_keys_is_gone_when_it_is_unregistered_and_others_stay() {
+        const KEYS: [&str; 20] = [
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t",
+        ];
+        let of_own = async |registry: &Registry<&'static str, usize>| {
+            for (number, key) in KEYS.iter().enumerate() {
+                registry::register(registry, *key, number).unwrap();
+            }
+            assert_eq!(registry::values(registry, &"h", me()), [7]);
+            registry::unregister_match(registry, &"g", |number| *number == 7);
+            registry::unregister(registry, &"h");
+            assert!(registry::values(registry, &"h", me()).is_empty());
+            let left = KEYS.into_iter().filter(|key| *key != "h");
+            assert!(sorted(registry::keys(registry, me())).into_iter().eq(left));
+        };
+        unique(async |registry, _| of_own(&registry).await);
+        duplicate(async |registry, _| {
+            let (other, _) = another(&registry, "h", 100).await;
+            of_own(&registry).await;
+            assert_eq!(registry::lookup(&registry, &"h"), [(other, 100)]);
+        });
+    }
+
     // "allows listeners"
     #[test]
     fn listeners_are_told_of_keys_that_come_and_go() {
