@@ -157,6 +157,12 @@ pub(super) fn put(record: &'static Record, home: Home) {
     });
 }
 
+/// The runtime of the train that this thread polls.
+#[inline]
+pub(crate) fn home() -> Home {
+    HOST.with(|host| host.home.get())
+}
+
 /// Whether messages may be received yet in the poll of a train that is under way on this thread.
 #[inline]
 fn has_budget() -> bool {
@@ -176,7 +182,7 @@ impl Budget {
     #[inline]
     pub(super) fn poll(context: &mut Context<'_>) -> Poll<Budget> {
         // Who blocks on a part of a step polls it with another waker, and again at once.
-        let is_of_train = current::is_polled_with(context.waker()) && HOST.with(|host| host.home.get() != Home::NONE);
+        let is_of_train = current::is_polled_with(context.waker()) && home() != Home::NONE;
         if !is_of_train {
             return coop::poll_proceed(context).map(Budget::OfTokio);
         }

@@ -58,7 +58,7 @@ mod dictionary;
 mod exits;
 pub(crate) mod few;
 mod flag;
-mod hand_over;
+pub(crate) mod hand_over;
 mod hibernate;
 mod inbox;
 mod info;

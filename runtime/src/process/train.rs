@@ -69,9 +69,12 @@ struct Train {
 
 /// The runtime for which the caller spawns: the one that it runs on, or that of the node.
 pub(super) fn home() -> Home {
-    let runtime = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
+    home_of(&Handle::try_current().unwrap_or_else(|_| node().runtime().clone()))
+}
+
+pub(crate) fn home_of(runtime: &Handle) -> Home {
     let id = runtime.id();
-    Yard::with(|(of, _)| *of == id, || Yard::of(&runtime), |yard| yard.home).unwrap_or(Home::NONE)
+    Yard::with(|(of, _)| *of == id, || Yard::of(runtime), |yard| yard.home).unwrap_or(Home::NONE)
 }
 
 /// Has a train take them there, if there are any.

@@ -14,6 +14,8 @@ use super::wheel::{Key, Wheel};
 use super::{Event, OfProcess, happen};
 use crate::node::node;
 use crate::pid::TimerRef;
+use crate::process::hand_over;
+use crate::process::train::{self, Home};
 use crate::reason::quietly;
 use parking_lot::Mutex;
 use std::cell::Cell;
@@ -27,8 +29,15 @@ use tokio::time::Instant;
 const MOST_AT_ONCE: usize = 256;
 
 thread_local! {
-    /// Those of the runtime that asked last on this thread.
-    static LAST: Cell<Option<(Id, &'static Timers)>> = const { Cell::new(None) };
+    static LAST: Cell<Option<Last>> = const { Cell::new(None) };
+}
+
+/// The runtime that asked last on a thread.
+#[derive(Clone, Copy)]
+struct Last {
+    id: Id,
+    home: Home,
+    timers: &'static Timers,
 }
 
 /// All wheels of the node.
@@ -63,12 +72,7 @@ impl Timers {
     /// Adds an event to the wheel of the caller's runtime, or of the node's own, and takes it out of `event`; with a process,
     /// it is among the timers to it, and the lock of its record is held. A runtime that has ended takes no events.
     pub(super) fn insert(at: Instant, event: &mut Option<Event>, to: Option<&mut OfProcess>) -> TimerRef {
-        let handle = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
-        let id = handle.id();
-        let timers = match LAST.get() {
-            Some((of, timers)) if of == id => timers,
-            _ => Timers::of(handle, id),
-        };
+        let Last { id, timers, .. } = Timers::of_caller();
         let (timer, nearer) = {
             let mut waiting = timers.waiting.lock();
             match event.take_if(|_| waiting.of == Some(id)) {
@@ -115,24 +119,44 @@ impl Timers {
 
     fn numbered(number: u32) -> Option<&'static Timers> {
         match LAST.get() {
-            Some((_, timers)) if timers.number == number => Some(timers),
+            Some(Last { timers, .. }) if timers.number == number => Some(timers),
             _ => node().wheels.lock().all.get(number as usize).copied(),
         }
     }
 
-    fn of(handle: Handle, id: Id) -> &'static Timers {
+    fn of_caller() -> Last {
+        let home = hand_over::home();
+        match LAST.get() {
+            // The runtime that polls the process need not be asked for.
+            Some(last) if last.home == home && home != Home::NONE => last,
+            last => {
+                let handle = Handle::try_current().unwrap_or_else(|_| node().runtime().clone());
+                let id = handle.id();
+                last.filter(|last| last.id == id).unwrap_or_else(|| Timers::of(&handle))
+            }
+        }
+    }
+
+    #[cold]
+    fn of(handle: &Handle) -> Last {
+        let id = handle.id();
         let (timers, is_new) = {
             let mut wheels = node().wheels.lock();
             match wheels.by_runtime.get(&id) {
                 Some(timers) => (*timers, false),
-                None => (wheels.begin(&handle, id), true),
+                None => (wheels.begin(handle, id), true),
             }
         };
-        LAST.set(Some((id, timers)));
         if is_new {
             handle.spawn(timers.drive(Serving { timers, id }));
         }
-        timers
+        let last = Last {
+            id,
+            home: train::home_of(handle),
+            timers,
+        };
+        LAST.set(Some(last));
+        last
     }
 
     /// Runs as long as the runtime does.
