@@ -5,7 +5,8 @@
 //! the node's stock, a batch at a time, where threads that have none look first. It grows while there is much to do, as when
 //! thousands of processes end together, and is [trimmed](Stock::trim) when that is over.
 //!
-//! Blocks are allocated many at a time, as a [`Slab`], which goes when the last of its blocks does.
+//! Blocks are allocated many at a time, as a [`Slab`], which goes when the last of its blocks does. It is for several batches:
+//! allocators ask the system for each some kilobytes.
 //!
 //! # Invariants
 //! 1. A block of a size is one of a slab of that size, is not [retired](retire), and is nobody else's.
@@ -16,12 +17,14 @@ use crate::process::rescue;
 use parking_lot::Mutex;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// How many blocks are allocated together, and go from one thread to another.
+/// How many blocks go together from one thread to another.
 const BATCH: usize = 64;
+/// How many batches are allocated together.
+const SLAB: usize = 8;
 /// How many batches of a size are too few for somebody to wake up and see to them.
 const FEW: usize = 1;
 /// How many are given back to the allocator together.
@@ -101,7 +104,7 @@ impl Block {
         let kept = KEPT.try_with(|kept| kept[size as usize].borrow_mut().take(|| &node().blocks));
         match kept {
             Ok(memory) => memory,
-            Err(_) => Slab::make(size, 1).block(0),
+            Err(_) => Slab::make(size, 1).next().expect("it has one"),
         }
     }
 
@@ -144,7 +147,7 @@ struct Slab {
 type Link = NonNull<Slab>;
 
 impl Slab {
-    /// One with so many blocks, which are the caller's: at least one.
+    /// One with so many blocks, which are the caller's.
     fn make(size: Size, count: usize) -> Blocks {
         let bytes = size_of::<Slab>() + count * (size_of::<Link>() + size.bytes());
         let layout = Layout::from_size_align(bytes, align_of::<Slab>()).expect("it is some kilobytes");
@@ -152,28 +155,42 @@ impl Slab {
         let left = AtomicUsize::new(count);
         // SAFETY: the memory is ours, and larger than a slab.
         unsafe { slab.write(Slab { left, size, layout }) };
-        let blocks = Blocks { slab, size };
-        for number in 0..count {
-            // SAFETY: there is a link before the block, which is ours too.
-            unsafe { blocks.block(number).cast::<Link>().sub(1).write(slab) };
+        Blocks {
+            slab,
+            size,
+            left: 0..count,
         }
-        blocks
     }
 }
 
-/// The blocks of a new slab.
+/// The blocks of a new slab that nobody has taken yet, and nobody has touched.
 struct Blocks {
     slab: NonNull<Slab>,
     size: Size,
+    left: Range<usize>,
 }
 
-impl Blocks {
-    /// Where the block of that number is. There are so many.
-    fn block(&self, number: usize) -> NonNull<u8> {
+impl Iterator for Blocks {
+    type Item = NonNull<u8>;
+
+    fn next(&mut self) -> Option<NonNull<u8>> {
+        let number = self.left.next()?;
         let stride = size_of::<Link>() + self.size.bytes();
-        let offset = size_of::<Slab>() + number * stride + size_of::<Link>();
-        // SAFETY: it lies in the memory of the slab.
-        unsafe { self.slab.cast::<u8>().add(offset) }
+        // SAFETY: the slab has a block of that number, with a link before it, and both are ours.
+        unsafe {
+            let link = self.slab.cast::<u8>().add(size_of::<Slab>() + number * stride);
+            link.cast::<Link>().write(self.slab);
+            Some(link.add(size_of::<Link>()))
+        }
+    }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        for block in self {
+            // SAFETY: it is one of the slab, and nobody has it.
+            unsafe { retire(block) };
+        }
     }
 }
 
@@ -279,13 +296,6 @@ impl Batch {
         let blocks = Vec::new();
         Batch { size, blocks }
     }
-
-    /// Has blocks allocated, where there are none.
-    fn make(&mut self) {
-        let made = Slab::make(self.size, BATCH);
-        // The first one is taken first.
-        self.blocks.extend((0..BATCH).rev().map(|number| made.block(number)));
-    }
 }
 
 impl Drop for Batch {
@@ -302,6 +312,8 @@ struct Kept {
     at_hand: Batch,
     /// Full, or empty: so that who takes and gives in turn does not go to the stock each time.
     beside: Batch,
+    /// Of the last slab that this thread had allocated.
+    fresh: Option<Blocks>,
 }
 
 impl Kept {
@@ -309,6 +321,7 @@ impl Kept {
         Kept {
             at_hand: Batch::none(size),
             beside: Batch::none(size),
+            fresh: None,
         }
     }
 
@@ -327,7 +340,15 @@ impl Kept {
         if at_hand.blocks.is_empty() {
             match stock.take(at_hand.size) {
                 Some(batch) => *at_hand = batch,
-                None => at_hand.make(),
+                None => {
+                    let fresh = self.fresh.take().filter(|fresh| !fresh.left.is_empty());
+                    let fresh = self
+                        .fresh
+                        .insert(fresh.unwrap_or_else(|| Slab::make(at_hand.size, SLAB * BATCH)));
+                    at_hand.blocks.extend(fresh.take(BATCH));
+                    // The first one is taken first.
+                    at_hand.blocks.reverse();
+                }
             }
         }
         at_hand.blocks.pop().expect("no batch is empty")
@@ -417,8 +438,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn give(kept: &mut Kept, stock: &Stock, count: usize) -> HashSet<NonNull<u8>> {
-        let made = Slab::make(kept.at_hand.size, count);
-        let blocks = (0..count).map(|number| made.block(number));
+        let blocks = Slab::make(kept.at_hand.size, count);
         blocks.inspect(|block| kept.give(*block, || stock)).collect()
     }
 
