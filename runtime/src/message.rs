@@ -36,8 +36,7 @@ impl<T: fmt::Debug + Send + 'static> Term for T {}
 pub(crate) struct Header {
     pub(crate) next: *mut Header,
     kind: &'static Kind,
-    /// The serial of the addressee: a process that took over the addressee's place must not see the message. In its mailbox
-    /// it says where the message stands.
+    /// The serial of the addressee: a process that took over the addressee's place must not see the message.
     pub(crate) serial: u32,
     /// The mark of a message that is traced; see [`crate::trace`]. Zero is none.
     pub(crate) stamp: u32,
@@ -102,6 +101,12 @@ impl Header {
                 caller: Pid::local(number, self.caller_serial),
             },
         }
+    }
+
+    /// Whether it is a message like any other, and not a signal or an answer.
+    #[inline]
+    pub(crate) fn is_for_mailbox(&self) -> bool {
+        self.caller == NO_CALLER
     }
 
     /// Whether it is an exit signal.

@@ -4,6 +4,7 @@
 //! From then on messages are numbered when they arrive, and a hole stays where one was taken. When there are too many holes
 //! the rest moves together, and whoever was looking starts again.
 
+use super::queue::Batch;
 use super::row::Row;
 use crate::message::{KindId, Message};
 use std::collections::VecDeque;
@@ -83,6 +84,13 @@ impl Inbox {
         match self {
             Inbox::Row(row) => row.push(message),
             Inbox::Mailbox(mailbox) => mailbox.push(message),
+        }
+    }
+
+    pub(crate) fn append(&mut self, messages: Batch) {
+        match self {
+            Inbox::Row(row) => row.append(messages),
+            Inbox::Mailbox(mailbox) => messages.for_each(|message| mailbox.push(message)),
         }
     }
 

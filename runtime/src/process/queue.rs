@@ -151,23 +151,60 @@ impl Drop for Chain {
 }
 
 /// Messages taken from a queue, oldest first.
+///
+/// # Invariants
+/// 1. From `oldest` to `newest` they are linked by `Header::next`, `len` of them, and the batch owns them.
 pub(crate) struct Batch {
-    next: *mut Header,
+    oldest: *mut Header,
+    newest: *mut Header,
+    len: u32,
+    /// Whose they are, if all are for one process, and for its mailbox.
+    addressee: Option<u32>,
 }
 
 impl Batch {
-    const EMPTY: Batch = Batch { next: ptr::null_mut() };
+    const EMPTY: Batch = Batch {
+        oldest: ptr::null_mut(),
+        newest: ptr::null_mut(),
+        len: 0,
+        addressee: None,
+    };
 
     /// Turns a chain, newest first, round. The caller owns the chain.
-    fn reversed(mut newest: *mut Header) -> Batch {
-        let mut oldest = ptr::null_mut();
-        while !newest.is_null() {
-            // SAFETY: the chain is owned by the caller (invariant 1), and each header is visited once. No reference is
-            // made: it would reach the header only, and the pointer must go on reaching the value behind it.
-            let next = unsafe { std::mem::replace(&mut (*newest).next, oldest) };
-            oldest = std::mem::replace(&mut newest, next);
+    fn reversed(newest: *mut Header) -> Batch {
+        // SAFETY: the caller owns it.
+        let addressee = unsafe { newest.as_ref() }.map(|newest| newest.serial);
+        let mut batch = Batch {
+            newest,
+            addressee,
+            ..Batch::EMPTY
+        };
+        let mut rest = newest;
+        while let Some(header) = NonNull::new(rest) {
+            // SAFETY: the chain is owned by the caller (invariant 1 of the queue), and each header is visited once. No
+            // reference is kept: it would reach the header only, and the pointer must go on reaching the value behind it.
+            unsafe {
+                if !header.as_ref().is_for_mailbox() || Some(header.as_ref().serial) != addressee {
+                    batch.addressee = None;
+                }
+                rest = std::mem::replace(&mut (*header.as_ptr()).next, batch.oldest);
+            }
+            batch.oldest = header.as_ptr();
+            batch.len += 1;
         }
-        Batch { next: oldest }
+        batch
+    }
+
+    /// The serial of a process for whose mailbox all of them are.
+    pub(crate) fn addressee(&self) -> Option<u32> {
+        self.addressee
+    }
+
+    /// The oldest and the newest one, and how many there are with those between, linked from the oldest on. The caller owns
+    /// them.
+    pub(crate) fn into_raw(self) -> Option<(NonNull<Header>, NonNull<Header>, u32)> {
+        let batch = ManuallyDrop::new(self);
+        Some((NonNull::new(batch.oldest)?, NonNull::new(batch.newest)?, batch.len))
     }
 }
 
@@ -175,10 +212,11 @@ impl Iterator for Batch {
     type Item = Message;
 
     fn next(&mut self) -> Option<Message> {
-        let header = NonNull::new(self.next)?;
-        // SAFETY: the batch owns the chain from here on, and moves past this header before it gives it away.
+        let header = NonNull::new(self.oldest)?;
+        self.len -= 1;
+        // SAFETY: the batch owns the chain from here on (invariant 1), and moves past this header before it gives it away.
         unsafe {
-            self.next = header.as_ref().next;
+            self.oldest = header.as_ref().next;
             Some(Message::from_raw(header))
         }
     }

@@ -192,9 +192,15 @@ impl Record {
 
     /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
     fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
+        let arrived = self.queue.take();
+        if arrived.addressee() == Some(me.serial()) {
+            state.inbox.append(arrived);
+            state.wake_waiting();
+            return Vec::new();
+        }
         let mut strays = Vec::new();
         let mut exits = 0;
-        for message in self.queue.take() {
+        for message in arrived {
             exits += u32::from(message.header().is_exit());
             if message.header().serial != me.serial() {
                 strays.extend(bounce(message, me, out));

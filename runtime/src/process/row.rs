@@ -1,10 +1,10 @@
 //! Messages in a row, linked by their headers: no memory is needed but theirs.
 //!
 //! # Invariants
-//! 1. The row owns its messages. From the last one `Header::next` leads to the first one, from each to the one behind it, and
-//!    so to the last one again.
-//! 2. The `serial` of each is one more than that of the one before it.
+//! 1. The row owns its messages: `len` of them, and none where there is no last one. From the last one `Header::next` leads to
+//!    the first one, from each to the one behind it, and so to the last one again.
 
+use super::queue::Batch;
 use crate::message::{Header, Message};
 use crate::reason::quietly;
 use std::ptr::NonNull;
@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 #[derive(Default)]
 pub(crate) struct Row {
     last: Option<NonNull<Header>>,
+    len: u32,
 }
 
 // SAFETY: it owns its messages, which can be sent.
@@ -21,35 +22,43 @@ unsafe impl Send for Row {}
 impl Row {
     /// Adds a message behind all others.
     pub(super) fn push(&mut self, message: Message) {
-        let serial = self.last().map_or(0, |last| last.serial.wrapping_add(1));
-        self.last = Some(self.link(message, serial));
+        let new = message.into_raw();
+        self.link(new, new, 1);
+        self.last = Some(new);
+    }
+
+    /// Adds messages behind all others.
+    pub(super) fn append(&mut self, messages: Batch) {
+        if let Some((oldest, newest, count)) = messages.into_raw() {
+            self.link(oldest, newest, count);
+            self.last = Some(newest);
+        }
     }
 
     /// Adds a message before all others.
     pub(super) fn push_front(&mut self, message: Message) {
-        let serial = self.first().map_or(0, |first| first.serial.wrapping_sub(1));
-        let new = self.link(message, serial);
+        let new = message.into_raw();
+        self.link(new, new, 1);
         self.last.get_or_insert(new);
     }
 
-    /// Puts a message between the last and the first one.
-    fn link(&mut self, message: Message, serial: u32) -> NonNull<Header> {
-        let new = message.into_raw();
-        // SAFETY: the new one is the caller's no more, and the row owns the last one (invariant 1). No reference is made: it
+    /// Puts messages that are linked, and the caller's, between the last and the first one.
+    fn link(&mut self, oldest: NonNull<Header>, newest: NonNull<Header>, count: u32) {
+        // SAFETY: the new ones are the caller's no more, and the row owns the last one (invariant 1). No reference is made: it
         // would reach the header only, and the pointers must go on reaching the values behind them.
         unsafe {
-            (*new.as_ptr()).serial = serial;
-            (*new.as_ptr()).next = match self.last {
-                Some(last) => std::mem::replace(&mut (*last.as_ptr()).next, new.as_ptr()),
-                None => new.as_ptr(),
+            (*newest.as_ptr()).next = match self.last {
+                Some(last) => std::mem::replace(&mut (*last.as_ptr()).next, oldest.as_ptr()),
+                None => oldest.as_ptr(),
             };
         }
-        new
+        self.len += count;
     }
 
     /// Takes the first message.
     pub(super) fn pop(&mut self) -> Option<Message> {
         let last = self.last?;
+        self.len -= 1;
         // SAFETY: invariant 1: the first one is owned by the row, until it is given away here, and nothing leads to it then.
         unsafe {
             let first = NonNull::new_unchecked((*last.as_ptr()).next);
@@ -62,29 +71,19 @@ impl Row {
         }
     }
 
-    fn last(&self) -> Option<&Header> {
-        // SAFETY: it is owned by the row (invariant 1).
-        self.last.map(|last| unsafe { last.as_ref() })
-    }
-
-    fn first(&self) -> Option<&Header> {
-        // SAFETY: as above.
-        self.last().map(|last| unsafe { &*last.next })
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.last.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
-        let ends = self.first().zip(self.last());
-        ends.map_or(0, |(first, last)| last.serial.wrapping_sub(first.serial) as usize + 1)
+        self.len as usize
     }
 
     /// All of them, the first one first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Message> {
-        let mut before = self.last();
-        (0..self.len()).map_while(move |_| {
+        // SAFETY: it is owned by the row (invariant 1), which is borrowed.
+        let mut before = self.last.map(|last| unsafe { last.as_ref() });
+        (0..self.len).map_while(move |_| {
             let link = &before?.next;
             // SAFETY: each leads to one that the row owns (invariant 1), which is borrowed.
             unsafe {
@@ -107,6 +106,7 @@ impl Drop for Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::queue::{Push, Queue};
 
     fn shown(row: &Row) -> String {
         format!("{:?}", row.iter().collect::<Vec<_>>())
@@ -129,6 +129,27 @@ mod tests {
         assert!(row.pop().is_some() && !row.is_empty());
         assert!(row.pop().is_some() && row.is_empty());
         assert!(row.pop().is_none());
+    }
+
+    #[test]
+    fn what_arrived_together_stands_behind_what_was_there() {
+        let arrived = |numbers: &[i32]| {
+            let queue = Queue::closed();
+            queue.open();
+            let pushed = |number: &i32| matches!(queue.push(Message::new(*number)), Push::First | Push::Behind);
+            assert!(numbers.iter().all(pushed));
+            queue.take()
+        };
+        let mut row = Row::default();
+        row.append(arrived(&[]));
+        assert_eq!((row.len(), shown(&row)), (0, "[]".to_owned()));
+        row.append(arrived(&[1, 2]));
+        row.append(arrived(&[3]));
+        row.push(Message::new(4));
+        let mut rest = arrived(&[0, 5, 6]);
+        drop(rest.next());
+        row.append(rest);
+        assert_eq!((row.len(), shown(&row)), (6, "[1, 2, 3, 4, 5, 6]".to_owned()));
     }
 
     #[test]
