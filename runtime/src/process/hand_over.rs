@@ -6,8 +6,8 @@
 //! processes that are spawned.
 //!
 //! This takes nothing from others:
-//! - One poll of a train ends after [`MOST`] steps or [`MOST_MESSAGES`], or when tokio's budget is spent. Who is
-//!   left then goes to the end of tokio's queue with the train.
+//! - One poll of a train ends after [`MOST`] steps or [`MOST_MESSAGES`], unless they took less than a [`SLICE`] of time, or
+//!   when tokio's budget is spent. Who is left then goes to the end of tokio's queue with the train.
 //! - When the lane is full, all on it go on another train, which any thread may take.
 //! - Where steps take longer than it takes to wake another thread, half of the rest go on another train, again and again.
 //! - While one step takes long, because it computes or blocks its thread, [`rescue`](super::rescue) sends all the rest, apart.
@@ -34,10 +34,12 @@ use tokio::task::coop;
 
 /// How many can wait on a lane.
 const ROOM: usize = if cfg!(all(test, crabtree_loom)) { 2 } else { 128 };
-/// How many steps are taken in one poll.
+/// How many steps are taken before a look at the clock says whether the poll goes on.
 const MOST: u32 = 256;
-/// How many messages are received in one poll.
+/// How many messages are received before that.
 const MOST_MESSAGES: u32 = 512;
+/// How long a poll goes on for all that. Tokio wakes another thread at the end of each, which takes as long as many messages.
+const SLICE: Duration = Duration::from_micros(100);
 /// Processes whose steps take longer than this, on the average, are better off on several threads.
 const LONG: Duration = Duration::from_micros(1);
 /// How many steps are taken together at least for that, where not always somebody waits.
@@ -279,11 +281,19 @@ impl Hosting {
     /// line then.
     pub(super) fn run(self, line: &mut Line) {
         line.drain(..).for_each(|record| self.board(record));
+        let (poll_began, mut chunk) = (Instant::now(), 0);
         let mut steps = 0_u32;
         // When somebody was first seen to wait, and after how many steps. Whether somebody still does is of no account for some
         // steps more: to look at the clock anew whenever one begins to wait costs as much as a short step.
         let mut since = None;
-        while steps < MOST && has_budget() && coop::has_budget_remaining() {
+        while coop::has_budget_remaining() {
+            if chunk == MOST || !has_budget() {
+                if poll_began.elapsed() > SLICE {
+                    break;
+                }
+                chunk = 0;
+                HOST.with(|host| host.budget.set(MOST_MESSAGES));
+            }
             let Some((record, behind)) = self.lane.next() else {
                 break;
             };
@@ -298,7 +308,7 @@ impl Hosting {
                 Step::Again => self.board(record),
                 Step::Later => line.push(record),
             }
-            steps += 1;
+            (steps, chunk) = (steps + 1, chunk + 1);
             if let Some((began, before)) = began
                 && let taken = steps - before
                 && (taken.is_power_of_two() || taken.is_multiple_of(16))
