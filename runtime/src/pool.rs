@@ -5,8 +5,7 @@
 //! the node's stock, a batch at a time, where threads that have none look first. It grows while there is much to do, as when
 //! thousands of processes end together, and is [trimmed](Stock::trim) when that is over.
 //!
-//! Blocks are allocated many at a time, as a [`Slab`], which goes when the last of its blocks does. Where many are needed the
-//! slabs are large: to each some kilobytes the system has to be asked for, which takes as long as sending many messages.
+//! Blocks are allocated many at a time, as a [`Slab`], which goes when the last of its blocks does.
 //!
 //! # Invariants
 //! 1. A block of a size is one of a slab of that size, is not [retired](retire), and is nobody else's.
@@ -23,8 +22,9 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// How many blocks go together from one thread to another.
 const BATCH: usize = 64;
-/// How many batches a thread has allocated together at most: it begins with one, and asks for twice as many each time.
-const SLAB: usize = 64;
+/// How many batches are allocated together. To allocate more at a time takes less time for each, and holds more memory when
+/// some of the blocks stay.
+const SLAB: usize = 2;
 /// How many batches of a size are too few for somebody to wake up and see to them.
 const FEW: usize = 1;
 /// How many are given back to the allocator together.
@@ -314,8 +314,6 @@ struct Kept {
     beside: Batch,
     /// Of the last slab that this thread had allocated.
     fresh: Option<Blocks>,
-    /// How many batches the next one is for.
-    next_slab: usize,
 }
 
 impl Kept {
@@ -324,7 +322,6 @@ impl Kept {
             at_hand: Batch::none(size),
             beside: Batch::none(size),
             fresh: None,
-            next_slab: 1,
         }
     }
 
@@ -346,11 +343,7 @@ impl Kept {
                 None => {
                     let fresh = match &mut self.fresh {
                         Some(fresh) if !fresh.left.is_empty() => fresh,
-                        spent => {
-                            let made = Slab::make(at_hand.size, self.next_slab * BATCH);
-                            self.next_slab = SLAB.min(2 * self.next_slab);
-                            spent.insert(made)
-                        }
+                        spent => spent.insert(Slab::make(at_hand.size, SLAB * BATCH)),
                     };
                     at_hand.blocks.extend(fresh.take(BATCH));
                     // The first one is taken first.
