@@ -168,11 +168,10 @@ impl<F: Future<Output = T>, T, U> Future for Map<F, T, U> {
 }
 
 /// A server whose type was forgotten.
-pub(super) trait AnyServer: Send {
+pub(super) trait AnyServer: Any + Send {
     fn handle_info<'a>(&'a mut self, message: Message, room: &'a mut Room) -> Handling<'a>;
     fn handle_continue<'a>(&'a mut self, value: Message, room: &'a mut Room) -> Handling<'a>;
     fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Boxed<'a, ()>;
-    fn state_mut(&mut self) -> &mut dyn Any;
     fn name(&self) -> String;
     fn format_status(&self) -> String;
 }
@@ -188,10 +187,6 @@ impl<S: GenServer> AnyServer for S {
 
     fn terminate<'a>(&'a mut self, reason: &'a ExitReason) -> Boxed<'a, ()> {
         Box::pin(GenServer::terminate(self, reason))
-    }
-
-    fn state_mut(&mut self) -> &mut dyn Any {
-        self
     }
 
     fn name(&self) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Most servers wait, most of the time. So the loop is written as the future that it is: an `async` block keeps room for
 //! whatever any of its steps needs, which is ten times as much. What servers seldom do is a future in a box, which owns the
-//! server meanwhile.
+//! server meanwhile. What is done for each message is compiled into one function, without calls in between.
 //!
 //! # Invariants
 //! 1. While a callback is at work, nothing else touches the server and its room, and neither is moved: the callback refers
@@ -77,33 +77,34 @@ impl Life {
         self.serving.as_mut().expect("no step owns the server")
     }
 
-    fn rest(&mut self, mut then: Option<Box<Then>>) {
-        match self.serving().rest(&mut then) {
-            None => self.step = Step::Wait(then),
-            Some(task) => self.begin(task),
-        }
-    }
-
-    fn begin(&mut self, task: Task) {
-        // SAFETY: invariant 1: `poll` looks at nothing but the callback until it has dropped it, and fields are dropped in
-        // their order.
-        match self.serving().begin(task).map(|begun| unsafe { begun.detached() }) {
-            Ok(Begun::Callback(callback)) => self.step = Step::Callback(callback),
-            Ok(Begun::Over(next)) => self.handled(Ok(next.into())),
-            Err(crash) => self.handled(Err(crash)),
-        }
-    }
-
-    fn handled(&mut self, handled: Result<Handled, Crash>) {
+    /// Goes on after a callback. Gives what there is to do at once, if there is something.
+    #[inline(always)]
+    fn handled(&mut self, handled: Handled) -> Option<Task> {
         match self.serving().handled(handled) {
             Ok(then) => self.rest(then),
-            Err(end) => self.aside(|serving| Box::pin(terminate(serving, end))),
+            Err(end) => self.terminate(end),
         }
     }
 
-    fn aside(&mut self, aside: impl FnOnce(Serving) -> Aside) {
+    /// Waits for what comes next, unless it is there: then it gives that.
+    #[inline(always)]
+    fn rest(&mut self, mut then: Option<Box<Then>>) -> Option<Task> {
+        let task = self.serving().rest(&mut then);
+        self.step = Step::Wait(then);
+        task
+    }
+
+    /// Leaves nothing else to do.
+    #[cold]
+    fn terminate(&mut self, end: End) -> Option<Task> {
+        self.aside(|serving| Box::pin(terminate(serving, end)))
+    }
+
+    /// Has the server do something that takes more room. Until then there is nothing else to do.
+    fn aside(&mut self, aside: impl FnOnce(Serving) -> Aside) -> Option<Task> {
         let serving = self.serving.take().expect("no step owns the server");
         self.step = Step::Aside(aside(serving));
+        None
     }
 }
 
@@ -114,33 +115,51 @@ impl Future for Life {
         // SAFETY: nothing is moved out of it while a callback is at work.
         let life = unsafe { self.get_unchecked_mut() };
         loop {
-            match &mut life.step {
+            let mut task = match &mut life.step {
                 Step::Wait(then) => {
                     let serving = life.serving.as_mut().expect("no step owns the server");
                     match ready!(serving.poll_next(context, then)) {
-                        Heard::Task(task) => life.begin(task),
+                        Heard::Task(task) => Some(task),
+                        Heard::End(reason) => {
+                            let end = serving.told_to_end(reason);
+                            life.terminate(end)
+                        }
                         Heard::System(origin, ask) => {
                             let then = then.take();
-                            life.aside(|serving| Box::pin(system(serving, then, origin, ask)));
+                            life.aside(|serving| Box::pin(system(serving, then, origin, ask)))
                         }
                     }
                 }
                 Step::Callback(callback) => {
                     let handled = match caught(|| Pin::new(callback).poll(context)) {
                         Ok(polled) => Ok(ready!(polled)),
-                        Err(crash) => Err(crash),
+                        Err(crash) => Err(End::of(crash.reason)),
                     };
                     // The callback is dropped here, before anything looks at the server.
                     life.step = Step::Wait(None);
-                    life.handled(handled);
+                    match handled {
+                        Ok(handled) => life.handled(handled),
+                        Err(end) => life.terminate(end),
+                    }
                 }
                 Step::Aside(aside) => match ready!(aside.as_mut().poll(context)) {
                     Some((serving, then)) => {
                         life.serving = Some(serving);
-                        life.rest(then);
+                        life.rest(then)
                     }
                     None => return Poll::Ready(()),
                 },
+            };
+            while let Some(begins) = task {
+                // SAFETY: invariant 1: while a callback waits, `poll` looks at nothing else, and fields are dropped in their order.
+                task = match unsafe { life.serving().begin(begins, context) } {
+                    Ok(Begun::Over(handled)) => life.handled(handled),
+                    Ok(Begun::Waits(callback)) => {
+                        life.step = Step::Callback(callback);
+                        return Poll::Pending;
+                    }
+                    Err(end) => life.terminate(end),
+                };
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{GenServer, HandleCall, HandleCast};
 use crate::message::{Message, Request, Term, Value};
 use crate::process::call::Origin;
 use crate::type_name::short_type_name;
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, type_name};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -28,20 +28,18 @@ pub(super) type Handling<'a> = Callback<'a, Handled>;
 
 /// How a server handles the requests of one type.
 pub(crate) struct Handler {
-    /// The type of the server that they are meant for.
-    server: TypeId,
     server_name: fn() -> String,
     /// Gives the full name of the type of what is called or cast with.
     name: fn() -> &'static str,
-    begin: for<'a> fn(Message, &'a mut dyn Any, &'a mut Room) -> Option<Handling<'a>>,
+    begin: Begin,
 }
 
+/// Begins to handle a request in a server that it is meant for. From another one it comes back.
+type Begin = for<'a> fn(Message, &'a mut dyn Any, &'a mut Room) -> Result<Handling<'a>, Message>;
+
 impl Handler {
-    const fn of<S: GenServer, M>(
-        begin: for<'a> fn(Message, &'a mut dyn Any, &'a mut Room) -> Option<Handling<'a>>,
-    ) -> Handler {
+    const fn of<S: GenServer, M>(begin: Begin) -> Handler {
         Handler {
-            server: TypeId::of::<S>(),
             server_name: short_type_name::<S>,
             name: type_name::<M>,
             begin,
@@ -58,14 +56,17 @@ impl Handler {
         (self.server_name)()
     }
 
-    /// Whether it is meant for a server of this type.
-    pub(super) fn is_for(&self, server: &dyn Any) -> bool {
-        server.type_id() == self.server
-    }
-
-    /// Begins to handle a request that has this handler, in a server that it is [meant for](Handler::is_for).
-    pub(super) fn begin<'a>(&self, request: Message, server: &'a mut dyn Any, room: &'a mut Room) -> Handling<'a> {
-        (self.begin)(request, server, room).expect("the type of the server was compared")
+    /// Begins to handle a request that has this handler.
+    ///
+    /// # Errors
+    /// Gives the request back when the server is not of the type that it is meant for.
+    pub(super) fn begin<'a>(
+        &self,
+        request: Message,
+        server: &'a mut dyn Any,
+        room: &'a mut Room,
+    ) -> Result<Handling<'a>, Message> {
+        (self.begin)(request, server, room)
     }
 }
 
@@ -106,10 +107,12 @@ impl<S, M: fmt::Debug> fmt::Debug for Call<S, M> {
 
 impl<S: HandleCall<M>, M: Term> Request for Call<S, M> {
     const HANDLER: Handler = Handler::of::<S, M>(|request, server, room| {
-        let origin = Origin::of(&request)?;
-        let Call(message, _) = request.downcast::<Self>().ok()?;
-        let handling = server.downcast_mut::<S>()?.handle_call(message, Caller::new(origin));
-        Some(room.begin(Map::new(handling, answered::<S::Reply>)))
+        let (Some(server), Some(origin)) = (server.downcast_mut::<S>(), Origin::of(&request)) else {
+            return Err(request);
+        };
+        let Call(message, _) = request.downcast::<Self>()?;
+        let handling = server.handle_call(message, Caller::new(origin));
+        Ok(room.begin(Map::new(handling, answered::<S::Reply>)))
     });
 }
 
@@ -130,8 +133,11 @@ impl<S, M: fmt::Debug> fmt::Debug for Cast<S, M> {
 
 impl<S: HandleCast<M>, M: Term> Request for Cast<S, M> {
     const HANDLER: Handler = Handler::of::<S, M>(|request, server, room| {
-        let Cast(message, _) = request.downcast::<Self>().ok()?;
-        let handling = server.downcast_mut::<S>()?.handle_cast(message);
-        Some(room.begin(Map::new(handling, Handled::from)))
+        let Some(server) = server.downcast_mut::<S>() else {
+            return Err(request);
+        };
+        let Cast(message, _) = request.downcast::<Self>()?;
+        let handling = server.handle_cast(message);
+        Ok(room.begin(Map::new(handling, Handled::from)))
     });
 }

@@ -2,7 +2,7 @@
 //!
 //! It does not know the type of its server, so that it is compiled once.
 
-use super::callbacks::{AnyServer, Crash, Room, caught, guard, guarded, shown};
+use super::callbacks::{AnyServer, Room, caught, guard, guarded, shown};
 use super::request::{Handled, Handler, Handling};
 use super::returns::{Next, Then, Timeout};
 use super::system::{Ask, Debugging, System, stranger};
@@ -15,6 +15,7 @@ use crate::sys::{Event, Status};
 use crate::type_name::without_paths;
 use crate::{ExitReason, exit, me, report};
 use std::fmt::{self, Write};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,7 +29,13 @@ pub(crate) fn is_at_rest(place: Place) -> bool {
 pub(super) struct End {
     reason: ExitReason,
     /// An answer that waits for `terminate`.
-    answer: Option<(Origin, Message)>,
+    answer: Option<Message>,
+}
+
+impl End {
+    pub(super) fn of(reason: ExitReason) -> End {
+        End { reason, answer: None }
+    }
 }
 
 /// A server at work.
@@ -63,7 +70,12 @@ enum Last {
 }
 
 impl Last {
-    fn of(message: &Message) -> Last {
+    #[cold]
+    fn of(task: &Task) -> Last {
+        let message = match task {
+            Task::Continue(value) => return Last::Text(format!("continue {}", shortened(value))),
+            Task::Handle(message) => message,
+        };
         // What a reason owns is not kept.
         let is_plain = |reason: &ExitReason| {
             !matches!(
@@ -89,7 +101,6 @@ impl Last {
 
 /// What a server has to deal with.
 pub(super) enum Task {
-    End(ExitReason),
     Continue(Message),
     /// A request, or anything else that came.
     Handle(Message),
@@ -98,27 +109,15 @@ pub(super) enum Task {
 /// What a server that waits was told.
 pub(super) enum Heard {
     Task(Task),
+    End(ExitReason),
     System(Origin, Ask),
 }
 
-/// What became of something that was to be done.
-pub(super) enum Begun<'a> {
-    Callback(Handling<'a>),
-    Over(Next),
-}
-
-impl Begun<'_> {
-    /// Forgets how long what a callback refers to lives.
-    ///
-    /// # Safety
-    /// That of [`Callback::detached`](super::callbacks::Callback::detached).
-    pub(super) unsafe fn detached(self) -> Begun<'static> {
-        match self {
-            // SAFETY: the caller's.
-            Begun::Callback(callback) => Begun::Callback(unsafe { callback.detached() }),
-            Begun::Over(next) => Begun::Over(next),
-        }
-    }
+/// How far a callback got at once.
+pub(super) enum Begun {
+    Over(Handled),
+    /// It waits for something.
+    Waits(Handling<'static>),
 }
 
 impl Serving {
@@ -145,7 +144,17 @@ impl Serving {
     }
 
     /// Gets ready to wait as the last callback asked for, unless there is something to do already.
+    #[inline]
     pub(super) fn rest(&mut self, then: &mut Option<Box<Then>>) -> Option<Task> {
+        // Mostly nothing was asked for.
+        match then.is_some() || self.extras.is_some() {
+            true => self.rest_as_asked(then),
+            false => None,
+        }
+    }
+
+    #[inline(never)]
+    fn rest_as_asked(&mut self, then: &mut Option<Box<Then>>) -> Option<Task> {
         if let Some(then) = then {
             if let Some(continuation) = then.continuation.take() {
                 return Some(Task::Continue(continuation));
@@ -207,14 +216,14 @@ impl Serving {
         }
         let origin = Origin::of(&message);
         let message = match message.downcast() {
-            Ok(System::Terminate(reason)) => return Heard::Task(Task::End(reason)),
+            Ok(System::Terminate(reason)) => return Heard::End(reason),
             Ok(System::Ask(ask)) => return Heard::System(origin.expect("it was called"), ask),
             Err(message) => message,
         };
-        Heard::Task(match self.end_of_parent(&message) {
-            Some(reason) => Task::End(reason),
-            None => Task::Handle(message),
-        })
+        match self.end_of_parent(&message) {
+            Some(reason) => Heard::End(reason),
+            None => Heard::Task(Task::Handle(message)),
+        }
     }
 
     /// OTP: a server that traps exits terminates when its parent does.
@@ -306,66 +315,89 @@ impl Serving {
     }
 
     /// Begins what is to be done, and notes what it is.
-    pub(super) fn begin(&mut self, task: Task) -> Result<Begun<'_>, Crash> {
-        if self.is_watched() {
-            self.event(&match &task {
-                Task::End(_) => None,
-                Task::Continue(value) => Some(Event::Continue(text(value))),
-                Task::Handle(message) => Some(Event::Got(text(message))),
-            });
-        }
+    ///
+    /// # Safety
+    /// Until a callback that waits is dropped, nothing else touches the server, and it does not end.
+    #[inline]
+    pub(super) unsafe fn begin(&mut self, task: Task, context: &mut Context<'_>) -> Result<Begun, End> {
         self.note(&task);
         let Serving { server, room, .. } = self;
-        let callback = match task {
-            Task::End(reason) => return Ok(Begun::Over(Next::stop(reason))),
-            Task::Continue(value) => caught(|| server.handle_continue(value, room))?,
-            Task::Handle(message) => match message.handler() {
-                Some(handler) if handler.is_for(server.state_mut()) => {
-                    caught(|| handler.begin(message, server.state_mut(), room))?
+        let mut callback = None;
+        let polled = caught(|| {
+            let begun = match task {
+                Task::Continue(value) => Ok(server.handle_continue(value, room)),
+                Task::Handle(message) => match message.handler() {
+                    Some(handler) => handler.begin(message, &mut **server, room),
+                    None => Ok(server.handle_info(message, room)),
+                },
+            };
+            // SAFETY: it is over when this is, or else it waits, and the caller sees to it.
+            match begun.map(|begun| unsafe { begun.detached() }) {
+                Ok(begun) => Pin::new(callback.insert(begun)).poll(context),
+                Err(request) => {
+                    refuse(&**server, &request);
+                    Poll::Ready(Next::noreply().into())
                 }
-                Some(handler) => {
-                    refuse(&**server, handler, &message);
-                    return Ok(Begun::Over(Next::noreply()));
-                }
-                None => caught(|| server.handle_info(message, room))?,
-            },
-        };
-        Ok(Begun::Callback(callback))
+            }
+        });
+        match (polled, callback) {
+            (Ok(Poll::Pending), Some(callback)) => Ok(Begun::Waits(callback)),
+            (Ok(Poll::Ready(handled)), _) => Ok(Begun::Over(handled)),
+            (Ok(Poll::Pending), None) => unreachable!("nothing waits but a callback"),
+            (Err(crash), _) => Err(End::of(crash.reason)),
+        }
     }
 
+    #[inline]
     fn note(&mut self, task: &Task) {
-        let (last, origin, other) = match task {
-            Task::End(_) => (None, None, None),
-            Task::Continue(value) => {
-                let text = format!("continue {}", shortened(value));
-                (None, None, Some(Last::Text(text)))
-            }
-            Task::Handle(message) => match message.handler() {
-                None => (None, Origin::of(message), Some(Last::of(message))),
-                last => (last, Origin::of(message), None),
-            },
-        };
-        (self.last, self.origin) = (last, origin);
-        if other.is_some() || self.extras.is_some() {
-            self.extras_mut().last = other;
+        if self.extras.is_some() {
+            self.tell_of(task);
         }
+        (self.last, self.origin) = match task {
+            Task::Handle(message) => (message.handler(), Origin::of(message)),
+            Task::Continue(_) => (None, None),
+        };
+        if self.last.is_none() {
+            self.extras_mut().last = Some(Last::of(task));
+        }
+    }
+
+    /// Shows those who watch what is about to be done.
+    #[cold]
+    fn tell_of(&mut self, task: &Task) {
+        self.extras_mut().last = None;
+        if self.is_watched() {
+            self.event(&Some(match task {
+                Task::Continue(value) => Event::Continue(text(value)),
+                Task::Handle(message) => Event::Got(text(message)),
+            }));
+        }
+    }
+
+    /// It ends on behalf of somebody else, and not for what it handled.
+    pub(super) fn told_to_end(&mut self, reason: ExitReason) -> End {
+        (self.last, self.origin) = (None, None);
+        if let Some(extras) = &mut self.extras {
+            extras.last = None;
+        }
+        End::of(reason)
     }
 
     /// Answers what was handled, if the server goes on, and says what it waits for then.
-    pub(super) fn handled(&mut self, handled: Result<Handled, Crash>) -> Result<Option<Box<Then>>, End> {
-        let (next, answer) = match handled {
-            Ok(Handled { next, answer }) => (next, self.origin.zip(answer)),
-            Err(Crash { reason, .. }) => (Next::stop(reason), None),
-        };
+    #[inline]
+    pub(super) fn handled(&mut self, Handled { next, answer }: Handled) -> Result<Option<Box<Then>>, End> {
         if let Some(reason) = next.stop {
             return Err(End { reason, answer });
         }
-        self.answer(answer);
+        if answer.is_some() || self.extras.is_some() {
+            self.answer(answer);
+        }
         Ok(next.then)
     }
 
     /// Sends the answer to what was handled.
-    fn answer(&mut self, answer: Option<(Origin, Message)>) {
+    fn answer(&mut self, answer: Option<Message>) {
+        let answer = self.origin.zip(answer);
         if self.is_watched() {
             let state = shown(&*self.server);
             self.event(&Some(match &answer {
@@ -426,10 +458,11 @@ impl Serving {
 
 /// OTP's servers crash when they do not know a request. Here only a caller can be wrong about the type of a server, so
 /// it is the caller who hears of it.
-fn refuse(server: &dyn AnyServer, handler: &Handler, request: &Message) {
-    match Origin::of(request) {
-        Some(origin) => origin.reply(stranger(server, &handler.server_name())),
-        None => unknown(request),
+#[cold]
+fn refuse(server: &dyn AnyServer, request: &Message) {
+    match (Origin::of(request), request.handler()) {
+        (Some(origin), Some(handler)) => origin.reply(stranger(server, &handler.server_name())),
+        _ => unknown(request),
     }
 }
 

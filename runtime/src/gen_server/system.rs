@@ -12,6 +12,7 @@ use crate::process::call::Origin;
 use crate::process::current;
 use crate::sys::{DebugOption, Event, Spy, Statistics};
 use crate::type_name::short_type_name;
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
@@ -104,7 +105,7 @@ impl Visit {
         Visit {
             wanted: short_type_name::<S>,
             function: Box::new(move |server| {
-                let state = server.state_mut().downcast_mut::<S>()?;
+                let state = any(server).downcast_mut::<S>()?;
                 Some(Ok(Message::new(function(state))))
             }),
         }
@@ -115,7 +116,7 @@ impl Visit {
         Visit {
             wanted: short_type_name::<Old>,
             function: Box::new(move |server| {
-                let old = server.state_mut().downcast_mut::<Old>()?;
+                let old = any(server).downcast_mut::<Old>()?;
                 let changed = New::code_change(old, extra);
                 Some(changed.map(|new| {
                     *server = Box::new(new);
@@ -136,6 +137,10 @@ impl Visit {
             Ok(None) => origin.reply(stranger(&**server, &wanted())),
         }
     }
+}
+
+fn any(server: &mut Box<dyn AnyServer>) -> &mut dyn Any {
+    &mut **server
 }
 
 /// Why a server does not do what only one of another type can.

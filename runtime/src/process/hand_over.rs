@@ -181,18 +181,24 @@ impl Budget {
     /// Pending when nothing is left for now: the caller is polled again.
     ///
     /// Processes on a train pay from one budget for each poll of it. Tokio's, which others pay from, has to be looked for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll(context: &mut Context<'_>) -> Poll<Budget> {
         // Who blocks on a part of a step polls it with another waker, and again at once.
         let is_of_train = current::is_polled_with(context.waker()) && home() != Home::NONE;
+        match is_of_train && has_budget() {
+            true => Poll::Ready(Budget::OfTrain),
+            false => Budget::poll_others(context, is_of_train),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_others(context: &mut Context<'_>, is_of_train: bool) -> Poll<Budget> {
         if !is_of_train {
             return coop::poll_proceed(context).map(Budget::OfTokio);
         }
-        if !has_budget() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Budget::OfTrain)
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// A message was received.
