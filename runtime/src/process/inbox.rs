@@ -186,11 +186,10 @@ impl Inbox {
 
     /// Takes out the oldest message that is wanted.
     pub(crate) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
-        // Mostly there is none.
-        if !self.iter().any(&wanted) {
-            return None;
+        match self {
+            Inbox::Row(row) => row.extract(wanted),
+            Inbox::Mailbox(mailbox) => mailbox.extract(wanted),
         }
-        self.numbered().extract(wanted)
     }
 
     /// Takes everything.

@@ -71,6 +71,30 @@ impl Row {
         }
     }
 
+    /// Takes the first one that is wanted.
+    pub(super) fn extract(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+        let mut before = self.last?;
+        for _ in 0..self.len {
+            // SAFETY: each leads to one that the row owns (invariant 1), which is borrowed exclusively; what is wanted is given
+            // away here, and nothing leads to it then.
+            unsafe {
+                let link = (*before.as_ptr()).next;
+                let found = NonNull::new_unchecked(link);
+                if !wanted(Message::of_link(&link)) {
+                    before = found;
+                    continue;
+                }
+                (*before.as_ptr()).next = (*found.as_ptr()).next;
+                if self.last == Some(found) {
+                    self.last = (found != before).then_some(before);
+                }
+                self.len -= 1;
+                return Some(Message::from_raw(found));
+            }
+        }
+        None
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.last.is_none()
     }
@@ -129,6 +153,28 @@ mod tests {
         assert!(row.pop().is_some() && !row.is_empty());
         assert!(row.pop().is_some() && row.is_empty());
         assert!(row.pop().is_none());
+    }
+
+    #[test]
+    fn a_message_is_taken_from_wherever_it_stands() {
+        let is = |number: i32| move |message: &Message| message.downcast_ref() == Some(&number);
+        let mut row = Row::default();
+        assert!(row.extract(|_| true).is_none());
+        (1..=5).for_each(|number| row.push(Message::new(number)));
+        assert!(row.extract(is(6)).is_none());
+        for (number, left) in [
+            (3, "[1, 2, 4, 5]"),
+            (1, "[2, 4, 5]"),
+            (5, "[2, 4]"),
+            (4, "[2]"),
+            (2, "[]"),
+        ] {
+            let taken = row.extract(is(number)).expect("it is there");
+            assert_eq!((taken.downcast().ok(), shown(&row).as_str()), (Some(number), left));
+            assert_eq!(row.is_empty(), left == "[]");
+        }
+        row.push(Message::new(7));
+        assert_eq!((row.len(), shown(&row)), (1, "[7]".to_owned()));
     }
 
     #[test]

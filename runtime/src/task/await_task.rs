@@ -2,11 +2,13 @@
 
 use super::error::{TaskError, TaskFailure};
 use super::handle::{AnyTask, Task};
-use super::words::{Enough, Tag, Word, forget, gather};
+use super::words::{Enough, Tag, Word, forget, gather, is_watched, sort};
 use crate::message::{Message, Term};
+use crate::process::scan::Scan;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// The await of a task with a time of its own, from [`Task::timeout`].
@@ -25,16 +27,84 @@ impl<T> Await<T> {
 
 impl<T: Term> IntoFuture for Await<T> {
     type Output = Result<T, TaskError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Awaiting<T>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        let task = self.task.any();
-        Box::pin(async move {
-            let mut replies = await_all("await", Task::<T>::TAG, &[task], self.timeout).await?;
-            let reply = replies.pop().expect("one task gives one result");
-            Ok(Task::value(reply))
-        })
+    fn into_future(self) -> Awaiting<T> {
+        Awaiting {
+            any: AwaitAny {
+                task: self.task.any(),
+                tag: Task::<T>::TAG,
+                timeout: self.timeout,
+                looks: None,
+            },
+            _output: PhantomData,
+        }
     }
+}
+
+/// The await of a task under way: resolves to its result, with the errors and the cancel safety of the
+/// [task](Task#errors-of-the-await).
+#[must_use = "nothing is awaited before it is polled"]
+pub struct Awaiting<T> {
+    any: AwaitAny,
+    _output: PhantomData<fn() -> T>,
+}
+
+impl<T: Term> Future for Awaiting<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.any.poll(context).map(|reply| reply.map(Task::value))
+    }
+}
+
+/// The await of a task, whatever its result is.
+struct AwaitAny {
+    task: AnyTask,
+    tag: Tag,
+    timeout: Option<Duration>,
+    /// How it looks for the word of the task, once it does; and whether that is watched.
+    looks: Option<(Scan, bool)>,
+}
+
+impl AwaitAny {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TaskError>> {
+        let task = self.task;
+        let (scan, is_watched) = match &mut self.looks {
+            Some(looks) => looks,
+            None => {
+                task.check_owner("await")?;
+                self.looks.insert(look(task, self.timeout))
+            }
+        };
+        let cause = loop {
+            let Some(message) = ready!(Pin::new(&mut scan.next()).poll(context)) else {
+                break match is_watched {
+                    true => TaskFailure::Timeout(self.timeout.unwrap_or_default()),
+                    false => TaskFailure::Handled,
+                };
+            };
+            match sort(self.tag, message, |monitor| monitor == task.monitor) {
+                Ok((_, Word::Reply(message))) => {
+                    self.looks = None;
+                    forget(task.monitor);
+                    return Poll::Ready(Ok(message));
+                }
+                Ok((_, Word::Down(reason))) => break TaskFailure::Exit(reason),
+                Err(message) => scan.keep(message),
+            }
+        };
+        self.looks = None;
+        forget(task.monitor);
+        Poll::Ready(Err(task.error("await", cause)))
+    }
+}
+
+/// What a task that is not watched any more had to say is here, or was taken: there is nothing to wait for.
+fn look(task: AnyTask, timeout: Option<Duration>) -> (Scan, bool) {
+    let is_watched = is_watched(task.monitor);
+    let timeout = if is_watched { timeout } else { Some(Duration::ZERO) };
+    (Scan::new(timeout), is_watched)
 }
 
 /// Waits for all of the tasks, and gives their results in the order of the tasks.

@@ -1,6 +1,6 @@
 //! The handle of a task.
 
-use super::await_task::Await;
+use super::await_task::{Await, Awaiting};
 use super::error::{TaskError, TaskFailure};
 use super::words::Tag;
 use crate::message::{Message, Term};
@@ -8,9 +8,8 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::current;
 use crate::process::origin::Origin;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::time::Duration;
 
 /// A task whose result is a `T`. `.await` it, for 5 seconds, or [`timeout`](Task::timeout) first.
@@ -116,9 +115,9 @@ impl<T: Term> Task<T> {
 
 impl<T: Term> IntoFuture for Task<T> {
     type Output = Result<T, TaskError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Awaiting<T>;
 
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(self) -> Awaiting<T> {
         self.timeout(super::DEFAULT_TIMEOUT).into_future()
     }
 }

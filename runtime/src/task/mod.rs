@@ -82,7 +82,7 @@ use crate::process::origin::Origin;
 use crate::process::task::{Body, Start};
 use crate::supervisor::{ChildSpec, Restart};
 pub use async_stream::{AsyncStream, OnTimeout, ZippedStream, async_stream};
-pub use await_task::{Await, AwaitMany, await_many};
+pub use await_task::{Await, AwaitMany, Awaiting, await_many};
 pub use callers::callers;
 pub use error::{TaskError, TaskFailure};
 pub use handle::Task;

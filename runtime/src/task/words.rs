@@ -96,7 +96,11 @@ pub(super) async fn gather(tag: Tag, tasks: &[AnyTask], timeout: Option<Duration
 ///
 /// # Errors
 /// Gives it back when it is another message.
-fn sort(tag: Tag, message: Message, wanted: impl Fn(MonitorRef) -> bool) -> Result<(MonitorRef, Word), Message> {
+pub(super) fn sort(
+    tag: Tag,
+    message: Message,
+    wanted: impl Fn(MonitorRef) -> bool,
+) -> Result<(MonitorRef, Word), Message> {
     if let Some(monitor) = tag(&message).filter(|monitor| wanted(*monitor)) {
         return Ok((monitor, Word::Reply(message)));
     }
@@ -128,15 +132,20 @@ pub(super) fn is_watched(monitor: MonitorRef) -> bool {
 /// Watches a task no longer: neither a result nor a [`Down`] comes from here on. A `Down` that has come is taken out.
 pub(super) fn forget(monitor: MonitorRef) {
     let owner = current::expect("a task");
-    let mut state = owner.record.lock();
-    let watched = state.relations_mut().monitors.remove(&monitor.0);
-    let alias: Option<Answer> = state.relations_mut().calls.remove(&monitor.0);
-    drop(state);
-    drop(alias);
-    if let Some(pid) = watched {
+    let forgotten = owner.record.update(owner.pid, |state| {
+        let relations = state.relations_mut();
+        let alias: Option<Answer> = relations.calls.remove(&monitor.0);
+        let watched = relations.monitors.remove(&monitor.0);
+        // Of what is watched still, no end has come.
+        let down = match watched {
+            Some(_) => None,
+            None => state.inbox.extract(|message| is_down(message, monitor)),
+        };
+        (watched, alias, down)
+    });
+    if let Some((Some(pid), ..)) = forgotten {
         send_signal(pid, Signal::Demonitor { monitor: monitor.0 });
     }
-    drop(extract(|message| is_down(message, monitor)));
 }
 
 fn is_down(message: &Message, monitor: MonitorRef) -> bool {
