@@ -1,10 +1,11 @@
 //! How a message gets to a process, and what comes back when there is none.
 
 use super::current;
+use super::outbox::Outbox;
 use super::queue::{Batch, Chain};
 use super::record::Showing;
 use super::signal::Signal;
-use super::state::Outbox;
+
 use crate::message::{About, Message};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
@@ -84,12 +85,10 @@ pub(super) fn send(to: Pid, signal: Message) {
 
 /// Answers for a process that there is not.
 fn answer_for(to: Pid, message: Message) {
-    let mut out = Outbox::new();
+    let mut out = Outbox::default();
     drop(bounce(message, to, &mut out));
-    for (back, answer) in out {
-        // An answer is not answered, so this ends here.
-        drop(deliver(back, answer));
-    }
+    // An answer is not answered, so this ends there.
+    out.empty();
 }
 
 /// Sends a message to an alias. When that has ended, it disappears.
@@ -119,9 +118,9 @@ pub(super) fn bounce_all(me: Pid, unread: Batch) -> (Vec<Message>, u32) {
     let mut exits = 0;
     for message in unread {
         exits += u32::from(message.header().is_exit());
-        let mut out = Outbox::new();
+        let mut out = Outbox::default();
         messages.extend(bounce(message, me, &mut out));
-        out.into_iter().for_each(|(to, signal)| send(to, signal));
+        out.empty();
     }
     (messages, exits)
 }
@@ -129,16 +128,21 @@ pub(super) fn bounce_all(me: Pid, unread: Batch) -> (Vec<Message>, u32) {
 /// What goes back for a message that found no process at this place. A message that is no signal comes back itself.
 pub(super) fn bounce(message: Message, place: Pid, out: &mut Outbox) -> Option<Message> {
     let receiver = Pid::local(place.number(), message.header().serial);
+    let mut answer_with = |signal: Signal| {
+        if let Some((to, answer)) = signal.bounce(receiver) {
+            out.push(to, answer);
+        }
+    };
     match message.header().about() {
         About::Nothing | About::Answer { .. } => Some(message),
         About::Down { .. } => None,
         About::Request { call, caller } => {
             let (monitor, from) = (call, caller);
-            out.extend(Signal::Monitor { from, monitor }.bounce(receiver));
+            answer_with(Signal::Monitor { from, monitor });
             Some(message)
         }
         About::Signal { .. } => {
-            out.extend(message.downcast::<Signal>().ok()?.bounce(receiver));
+            answer_with(message.downcast::<Signal>().ok()?);
             None
         }
     }

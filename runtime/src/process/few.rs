@@ -32,6 +32,7 @@ impl<K: Ord, V> Few<K, V> {
         self.one.is_none() && self.others.is_none()
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.one {
             Some((one, value)) if one == key => Some(value),
@@ -51,23 +52,35 @@ impl<K: Ord, V> Few<K, V> {
     }
 
     /// Returns what was there.
+    #[inline]
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match (&mut self.one, &mut self.others) {
-            (Some((one, before)), _) if *one == key => Some(std::mem::replace(before, value)),
-            // It may be there already, so this is where it goes even if there is no other one.
-            (_, Some(others)) => others.insert(key, value),
-            (None, None) => {
-                self.one = Some((key, value));
-                None
-            }
-            (Some(_), None) => self.others.insert(Box::default()).insert(key, value),
+        if self.is_empty() {
+            self.one = Some((key, value));
+            return None;
+        }
+        self.insert_another(key, value)
+    }
+
+    #[inline(never)]
+    fn insert_another(&mut self, key: K, value: V) -> Option<V> {
+        match &mut self.one {
+            Some((one, before)) if *one == key => Some(std::mem::replace(before, value)),
+            // It may be among the others already, so this is where it goes even if there is no other one.
+            _ => self.others.get_or_insert_default().insert(key, value),
         }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        if let Some((_, value)) = self.one.take_if(|(one, _)| one == key) {
-            return Some(value);
+        match self.one.take_if(|(one, _)| one == key) {
+            Some((_, value)) => Some(value),
+            None if self.others.is_none() => None,
+            None => self.remove_another(key),
         }
+    }
+
+    #[inline(never)]
+    fn remove_another(&mut self, key: &K) -> Option<V> {
         let others = self.others.as_mut()?;
         let value = others.remove(key);
         if others.is_empty() {

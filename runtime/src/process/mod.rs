@@ -66,6 +66,7 @@ mod label;
 mod lifecycle;
 mod list;
 pub(crate) mod origin;
+mod outbox;
 pub(crate) mod priority;
 mod queue;
 pub(crate) mod record;

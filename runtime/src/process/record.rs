@@ -16,10 +16,11 @@ use super::current;
 use super::delivery::{bounce, bounce_all, send, send_signal};
 use super::exits::Exits;
 use super::origin::Origin;
+use super::outbox::Outbox;
 use super::priority::Priority;
 use super::queue::{Chain, Push, Queue};
 use super::signal::{Signal, down};
-use super::state::{Link, Look, Outbox, Relations, Remains, State};
+use super::state::{Link, Look, Relations, Remains, State};
 use super::train::Home;
 use super::waker::KeptWaker;
 use crate::message::{About, Message};
@@ -142,21 +143,18 @@ impl Record {
         self.update_locked(me, self.try_lock()?, read)
     }
 
+    #[inline]
     fn update_locked<R>(&self, me: Pid, mut state: Guard<'_, State>, read: impl FnOnce(&mut State) -> R) -> Option<R> {
         if !state.alive || self.serial() != me.serial() {
             return None;
         }
-        if self.queue.is_empty() {
-            return Some(read(&mut state));
-        }
-        let mut out = Outbox::new();
-        let _strays = self.handle_arrived(me, &mut state, &mut out);
+        let out = match self.queue.is_empty() {
+            true => Outbox::default(),
+            false => self.handle_arrived(me, &mut state),
+        };
         let result = read(&mut state);
         drop(state);
-        // Mostly there is nothing.
-        if !out.is_empty() {
-            out.into_iter().for_each(|(to, signal)| send(to, signal));
-        }
+        out.empty();
         Some(result)
     }
 
@@ -170,10 +168,22 @@ impl Record {
         if !state.alive || self.serial() != me.serial() {
             return None;
         }
-        if let Some(found) = find(&mut state, Look::AsLeft) {
-            return Some(found);
-        }
-        self.update_locked(me, state, |state| find(state, Look::AfterAll))?
+        let mut out = Outbox::default();
+        let mut look = Look::AsLeft;
+        // `find` is called at one place, so that it becomes part of this.
+        let found = loop {
+            let found = find(&mut state, look);
+            if found.is_some() || look == Look::AfterAll {
+                break found;
+            }
+            if !self.queue.is_empty() {
+                out = self.handle_arrived(me, &mut state);
+            }
+            look = Look::AfterAll;
+        };
+        drop(state);
+        out.empty();
+        found
     }
 
     /// The state as it was left, for a look at it; `None` when `me` is not alive, or the lock must not be waited for.
@@ -190,20 +200,21 @@ impl Record {
         (state.alive && self.serial() == me.serial()).then(|| change(&mut state))
     }
 
-    /// Returns the messages that were meant for a process that had this record before: they are dropped without the lock.
-    fn handle_arrived(&self, me: Pid, state: &mut State, out: &mut Outbox) -> Vec<Message> {
+    #[inline(never)]
+    fn handle_arrived(&self, me: Pid, state: &mut State) -> Outbox {
+        let mut out = Outbox::default();
         let arrived = self.queue.take();
         if arrived.addressee() == Some(me.serial()) {
             state.inbox.append(arrived);
             state.wake_waiting();
-            return Vec::new();
+            return out;
         }
-        let mut strays = Vec::new();
         let mut exits = 0;
         for message in arrived {
-            exits += u32::from(message.header().is_exit());
             if message.header().serial != me.serial() {
-                strays.extend(bounce(message, me, out));
+                exits += u32::from(message.header().is_exit());
+                let stray = bounce(message, me, &mut out);
+                out.drop_later(stray);
                 continue;
             }
             match message.header().about() {
@@ -212,16 +223,18 @@ impl Record {
                     if ends_monitor {
                         state.answered(alias);
                     }
-                    strays.extend(state.answer(alias, message, out));
+                    let stray = state.answer(alias, message, &mut out);
+                    out.drop_later(stray);
                 }
-                About::Down { monitor } => strays.extend(state.down(monitor, message)),
+                About::Down { monitor } => out.drop_later(state.down(monitor, message)),
                 About::Request { call, caller } => {
                     state.relations_mut().watchers.insert(call, caller);
                     state.inbox.push(message);
                 }
-                About::Signal { .. } => {
+                About::Signal { is_exit } => {
+                    exits += u32::from(is_exit);
                     if let Ok(signal) = message.downcast() {
-                        state.handle(me, signal, out);
+                        state.handle(me, signal, &mut out);
                     }
                 }
             }
@@ -229,7 +242,7 @@ impl Record {
         self.ends.store(state.ends(), Ordering::Relaxed);
         self.exits.took_effect(exits);
         state.wake_waiting();
-        strays
+        out
     }
 
     /// Whether signals have arrived, or one has that ends the process. Without the lock, so it may be late.

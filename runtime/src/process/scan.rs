@@ -94,7 +94,7 @@ impl Scan {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let budget = ready!(Budget::poll(context));
         let process = Current::of(self.record);
-        let deadline = self.deadline.map(Deadline::at);
+        let deadline = self.deadline;
         let cursor = &mut self.cursor;
         let taken = process.record.find(process.pid, |state, look| {
             if state.ends() {
@@ -110,7 +110,7 @@ impl Scan {
                 return Some(Poll::Pending);
             }
             (look == Look::AfterAll).then(|| {
-                wait(state, &process, context, deadline, self.place);
+                wait(state, &process, context, deadline.map(Deadline::at), self.place);
                 Poll::Ready(None)
             })
         });
@@ -125,7 +125,7 @@ impl Scan {
                 }
                 Poll::Ready(Some(message))
             }
-            None => timed_out(&process, deadline),
+            None => timed_out(&process, deadline.map(Deadline::at)),
         }
     }
 
@@ -221,6 +221,7 @@ impl Drop for Scan {
 }
 
 /// Sees to it that the caller is polled again when something arrives, or at the deadline.
+#[inline]
 pub(super) fn wait(
     state: &mut State,
     process: &Current,

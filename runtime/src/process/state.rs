@@ -4,6 +4,7 @@ use super::backtrace::Asked;
 use super::few::Few;
 use super::inbox::Inbox;
 use super::origin::{Origin, Place};
+use super::outbox::Outbox;
 use super::queue::Batch;
 use super::signal::Signal;
 use crate::global::AnyKey;
@@ -130,9 +131,6 @@ pub(crate) enum Look {
     /// There is nothing more to come, for now.
     AfterAll,
 }
-
-/// Signals to send once no lock is held.
-pub(super) type Outbox = Vec<(Pid, Message)>;
 
 impl Relations {
     fn is_empty(&self) -> bool {
@@ -264,6 +262,7 @@ impl State {
     }
 
     /// Registers a waker that is not the task's own.
+    #[inline(never)]
     pub(crate) fn wait(&mut self, waker: &Waker) {
         let waiting = &mut self.relations_mut().waiting;
         if !waiting.iter().any(|known| known.will_wake(waker)) {
@@ -292,7 +291,7 @@ impl State {
             }
             Signal::Unlink { from, id } => {
                 self.unlinked(from, Link::Active);
-                out.push((from, Signal::UnlinkAck { from: me, id }.into_message()));
+                out.push(from, Signal::UnlinkAck { from: me, id }.into_message());
             }
             Signal::UnlinkAck { from, id } => {
                 self.unlinked(from, Link::Unlinking(id));
@@ -424,8 +423,9 @@ impl State {
             Some(Answer::Alias(ends)) => {
                 if ends.with_reply {
                     relations.calls.remove(&alias);
-                    let watched = relations.monitors.remove(&alias);
-                    out.extend(watched.map(|pid| (pid, Signal::Demonitor { monitor: alias }.into_message())));
+                    if let Some(watched) = relations.monitors.remove(&alias) {
+                        out.push(watched, Signal::Demonitor { monitor: alias }.into_message());
+                    }
                 }
                 self.inbox.push(message);
                 None

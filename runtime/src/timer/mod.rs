@@ -91,10 +91,15 @@ struct Alarm {
 
 impl OfProcess {
     /// Has the process `me`, whose state this belongs to, woken at the deadline, or before.
+    #[inline]
     pub(crate) fn wake_by(&mut self, deadline: Instant, me: Pid) {
-        if self.alarm.as_ref().is_some_and(|alarm| alarm.at <= deadline) {
-            return;
+        if self.alarm.as_ref().is_none_or(|alarm| alarm.at > deadline) {
+            self.set_alarm(deadline, me);
         }
+    }
+
+    #[inline(never)]
+    fn set_alarm(&mut self, deadline: Instant, me: Pid) {
         let timer = Timers::insert(deadline, &mut Some(Event::Wake(me)), None);
         let alarm = Alarm { timer, at: deadline };
         if let Some(before) = self.alarm.replace(alarm) {
