@@ -235,7 +235,13 @@ impl Model {
                     self.send(of, Signal::Demonitor(monitor));
                 }
             }
-            Op::Exit(to, why) => self.send(to, Signal::Exit(me, why)),
+            Op::Exit(to, why) => {
+                self.send(to, Signal::Exit(me, why));
+                // It has reached the caller when that goes on.
+                if to == me {
+                    self.take(me);
+                }
+            }
             Op::Trap(traps) => self.processes[me].traps = traps,
             Op::Step | Op::Link(_) | Op::IsLookedAt | Op::IsAsked | Op::End => {}
         }
@@ -447,6 +453,17 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::IsAsked),
         1 => Just(Op::End),
     ]
+}
+
+#[test]
+fn a_process_that_told_itself_to_end_answers_no_link() {
+    let steps = [
+        (0, Op::Exit(0, Why::Normal)),
+        (1, Op::Link(0)),
+        (0, Op::IsAsked),
+        (0, Op::End),
+    ];
+    agree(&steps).unwrap();
 }
 
 proptest! {
