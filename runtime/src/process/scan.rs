@@ -121,7 +121,7 @@ impl Scan {
                 self.held = Some(from);
                 self.cursor.stamp = 0;
                 if trace::is_on() {
-                    self.stamp(&message);
+                    message = self.stamp(message);
                 }
                 Poll::Ready(Some(message))
             }
@@ -129,25 +129,32 @@ impl Scan {
         }
     }
 
+    /// What `next` gave out last is not coming back.
+    #[inline]
     fn settle(&mut self) {
-        if let Some(from) = self.held.take() {
-            if from != From::Front {
-                self.record.lock().inbox.settle();
-            }
-            if trace::is_on() {
-                self.received();
-            }
+        match self.held.take() {
+            None => {}
+            Some(From::Front) if !trace::is_on() => {}
+            Some(from) => self.received(from),
         }
     }
 
-    #[cold]
-    fn stamp(&mut self, message: &Message) {
-        self.cursor.stamp = trace::stamp(self.record.pid(), message);
+    #[inline(never)]
+    fn received(&self, from: From) {
+        if from != From::Front {
+            self.record.lock().inbox.settle();
+        }
+        if trace::is_on() {
+            trace::received(self.record.pid(), self.cursor.stamp);
+        }
     }
 
+    /// Gives the message back, which so can stay in a register where nobody traces.
     #[cold]
-    fn received(&self) {
-        trace::received(self.record.pid(), self.cursor.stamp);
+    #[inline(never)]
+    fn stamp(&mut self, message: Message) -> Message {
+        self.cursor.stamp = trace::stamp(self.record.pid(), &message);
+        message
     }
 }
 
@@ -187,14 +194,22 @@ pub(crate) fn poll_oldest(context: &mut Context<'_>, deadline: Option<Instant>, 
     match ready!(message.unwrap_or(Poll::Ready(None))) {
         Some(message) => {
             budget.made_progress();
-            if trace::is_on() {
-                let stamp = trace::stamp(process.pid, &message);
-                trace::received(process.pid, stamp);
+            match trace::is_on() {
+                false => Poll::Ready(Some(message)),
+                true => Poll::Ready(Some(received(&process, message))),
             }
-            Poll::Ready(Some(message))
         }
         None => timed_out(&process, deadline),
     }
+}
+
+/// Notes what the process received, and gives it back, as [`Scan::stamp`] does.
+#[cold]
+#[inline(never)]
+fn received(process: &Current, message: Message) -> Message {
+    let stamp = trace::stamp(process.pid, &message);
+    trace::received(process.pid, stamp);
+    message
 }
 
 /// What it means that no message is there.
