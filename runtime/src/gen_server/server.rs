@@ -350,7 +350,8 @@ impl Serving {
 
     #[inline]
     fn note(&mut self, task: &Task) {
-        if self.extras.is_some() {
+        if let Some(extras) = &mut self.extras {
+            extras.last = None;
             self.tell_of(task);
         }
         (self.last, self.origin) = match task {
@@ -365,7 +366,6 @@ impl Serving {
     /// Shows those who watch what is about to be done.
     #[cold]
     fn tell_of(&mut self, task: &Task) {
-        self.extras_mut().last = None;
         if self.is_watched() {
             self.event(&Some(match task {
                 Task::Continue(value) => Event::Continue(text(value)),
