@@ -159,21 +159,17 @@ impl<T: Term> IntoFuture for AwaitMany<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let replies = await_all("await_many", Task::<T>::TAG, &self.tasks, self.timeout).await?;
+            let replies = await_all(Task::<T>::TAG, &self.tasks, self.timeout).await?;
             Ok(replies.into_iter().map(Task::value).collect())
         })
     }
 }
 
 /// The results of all tasks, or the first failure.
-async fn await_all(
-    function: &str,
-    tag: Tag,
-    tasks: &[AnyTask],
-    timeout: Option<Duration>,
-) -> Result<Vec<Message>, TaskError> {
+async fn await_all(tag: Tag, tasks: &[AnyTask], timeout: Option<Duration>) -> Result<Vec<Message>, TaskError> {
+    const FUNCTION: &str = "await_many";
     for task in tasks {
-        task.check_owner(function)?;
+        task.check_owner(FUNCTION)?;
     }
     let enough = Enough {
         count: tasks.len(),
@@ -184,7 +180,7 @@ async fn await_all(
         Some(word @ Word::Down(_)) => Some((task, word)),
         _ => None,
     }) {
-        let error = task.error(function, TaskFailure::Exit(reason.clone()));
+        let error = task.error(FUNCTION, TaskFailure::Exit(reason.clone()));
         tasks.iter().for_each(|task| forget(task.monitor));
         return Err(error);
     }
@@ -203,7 +199,7 @@ async fn await_all(
     };
     tasks.iter().for_each(|task| forget(task.monitor));
     Err(task.error(
-        function,
+        FUNCTION,
         match was_watched {
             true => TaskFailure::Timeout(timeout.unwrap_or_default()),
             false => TaskFailure::Handled,
