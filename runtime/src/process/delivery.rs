@@ -5,7 +5,6 @@ use super::outbox::Outbox;
 use super::queue::{Batch, Chain};
 use super::record::Showing;
 use super::signal::Signal;
-
 use crate::message::{About, Message};
 use crate::node::node;
 use crate::pid::{Pid, Ref};
